@@ -4,7 +4,7 @@ import { createNamedFiles, type NamedFileRequest, type Reading, requestKey } fro
 import { type LoadOptions, loadConfig, type SourceFile } from '../src/config/load.ts';
 import { readNamedFile } from '../src/config/read-files.ts';
 import type { ConfigProblem, LoadResult } from '../src/model/config.ts';
-import { packTree } from '../src/model/file-tree.ts';
+import { packTree } from '../src/model/container/file-tree.ts';
 
 /** One Compose file, with the files that are merged over it. */
 export interface CorpusFile {

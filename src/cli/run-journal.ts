@@ -4,12 +4,12 @@ import { join, resolve } from 'node:path';
 import type { Engine } from '../engine/types.ts';
 import { readTail } from '../files/read-bounded.ts';
 import type { Config } from '../model/config.ts';
+import { SealedContent } from '../model/container/sealed-content.ts';
 import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import { type RecordedFiles, type RunRecord, runIdOf } from '../model/history.ts';
 import { stateFileBytes } from '../model/limits.ts';
 import { plainJson } from '../model/plain-text.ts';
 import type { StepId } from '../model/plan.ts';
-import { SealedContent } from '../model/sealed-content.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
 
 /** Number of runs that are kept, of all deployments together. */

@@ -9,10 +9,10 @@ import type {
   PortMapping,
   VolumeMount,
 } from '../model/config.ts';
-import type { ContainerSettings, RestartPolicy } from '../model/container-fields.ts';
-import type { ContainerFile } from '../model/container-file.ts';
-import type { ContainerOptions } from '../model/container-options.ts';
-import type { NodeBind } from '../model/mounts.ts';
+import type { ContainerSettings, RestartPolicy } from '../model/container/fields.ts';
+import type { ContainerFile } from '../model/container/file.ts';
+import type { NodeBind } from '../model/container/mounts.ts';
+import type { ContainerOptions } from '../model/container/options.ts';
 import type { Place, Placed } from './fields.ts';
 
 /** An application as far as its file could be read, with the places that later checks point at. */

@@ -1,4 +1,4 @@
-import { hiddenText } from '../model/sealed-content.ts';
+import { hiddenText } from '../model/container/sealed-content.ts';
 import { placesOf, type TextPlace } from './edit/edit-tree.ts';
 import { parseYaml } from './yaml/parse-yaml.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';

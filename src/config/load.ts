@@ -1,5 +1,5 @@
 import type { Application, AppName, Config, ConfigProblem, LoadResult } from '../model/config.ts';
-import { containerFields, toSettings } from '../model/container-fields.ts';
+import { containerFields, toSettings } from '../model/container/fields.ts';
 import { defined } from '../model/defined.ts';
 import { readApplicationFile } from './application-file.ts';
 import { plainValue } from './compose/export-compose.ts';

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
 import type { LoadResult } from '../model/config.ts';
-import { packTree } from '../model/file-tree.ts';
+import { packTree } from '../model/container/file-tree.ts';
 import { configFileBytes } from '../model/limits.ts';
 import {
   createNamedFiles,

@@ -1,8 +1,8 @@
 import { createHash, scryptSync } from 'node:crypto';
 import { canonicalJson } from '../model/canonical-json.ts';
 import type { Application } from '../model/config.ts';
-import { type ContainerField, containerFields } from '../model/container-fields.ts';
-import { SealedContent } from '../model/sealed-content.ts';
+import { type ContainerField, containerFields } from '../model/container/fields.ts';
+import { SealedContent } from '../model/container/sealed-content.ts';
 
 /** Hash (sha256, hex) that is equal for equal values whatever the order of their keys. */
 function revisionOf(value: unknown): string {

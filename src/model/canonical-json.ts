@@ -1,4 +1,4 @@
-import { SealedContent } from './sealed-content.ts';
+import { SealedContent } from './container/sealed-content.ts';
 
 /**
  * JSON with the keys of objects in order, so that equal values have equal texts. Of large configurations as well: plain

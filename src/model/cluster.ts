@@ -1,13 +1,12 @@
 import type { AppName, DeploymentName, NodeName, PortMapping, Protocol, VolumeId } from './config.ts';
-import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
-import type { ContainerFile } from './container-file.ts';
-import type { ContainerOptions, SeenOptions } from './container-options.ts';
+import type { ContainerSettings, RestartPolicy } from './container/fields.ts';
+import type { ContainerFile } from './container/file.ts';
+import type { Healthcheck } from './container/healthcheck.ts';
+import type { NodeMounts } from './container/mounts.ts';
+import type { ContainerOptions, SeenOptions } from './container/options.ts';
+import type { ContentHash, SealedContent } from './container/sealed-content.ts';
 import type { ErrorReport } from './errors.ts';
-import type { Healthcheck } from './healthcheck.ts';
-import type { NodeMounts } from './mounts.ts';
-
 import type { ContainerNames, HeldPort, NameTable } from './name-table.ts';
-import type { ContentHash, SealedContent } from './sealed-content.ts';
 
 /** One observation of every known node. An unreachable node is never an empty node. */
 export interface ClusterState {

@@ -1,7 +1,7 @@
-import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
-import type { ContainerFile } from './container-file.ts';
-import type { ContainerOptions } from './container-options.ts';
-import type { NodeMounts } from './mounts.ts';
+import type { ContainerSettings, RestartPolicy } from './container/fields.ts';
+import type { ContainerFile } from './container/file.ts';
+import type { NodeMounts } from './container/mounts.ts';
+import type { ContainerOptions } from './container/options.ts';
 import { defaultNameRange } from './name-range.ts';
 
 /** Key of a node in deployment.yml: an address or a name. The program uses this key for the node everywhere. */

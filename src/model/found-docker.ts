@@ -1,4 +1,4 @@
-import type { RestartPolicy } from './container-fields.ts';
+import type { RestartPolicy } from './container/fields.ts';
 
 // What a node's Docker has besides drover's own containers: what `drover import` can take over. A node's word is
 // untrusted input, and environments have secrets: nothing of this is logged.

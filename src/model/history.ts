@@ -1,6 +1,6 @@
 import type { AppName, DeploymentName, NodeName } from './config.ts';
+import type { ContentHash } from './container/sealed-content.ts';
 import type { MoveReceipt, RunOutcome } from './events.ts';
-import type { ContentHash } from './sealed-content.ts';
 
 /** Id of a run that began at this time (milliseconds since 1970): unique, and sorted by time. */
 export function runIdOf(startedAt: number): string {

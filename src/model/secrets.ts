@@ -1,4 +1,4 @@
-import { hiddenText } from './sealed-content.ts';
+import { hiddenText } from './container/sealed-content.ts';
 
 /**
  * Where a possible secret begins in each line (from 0, in UTF-16 units); undefined for lines without one. It judges

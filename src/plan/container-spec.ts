@@ -1,15 +1,14 @@
 import { portsAt } from '../model/addresses.ts';
 import type { Container, ContainerMount, ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { Application, DeploymentName, PortMapping } from '../model/config.ts';
-import { containerFields, isSameSetting, settingsOf } from '../model/container-fields.ts';
-import { changedOptions } from '../model/container-options.ts';
+import { containerFields, isSameSetting, settingsOf } from '../model/container/fields.ts';
+import { isSameHealthcheck, mergeHealthcheck } from '../model/container/healthcheck.ts';
+import { nodeMountTexts } from '../model/container/mounts.ts';
+import { changedOptions } from '../model/container/options.ts';
+import { SealedContent } from '../model/container/sealed-content.ts';
 import { defined } from '../model/defined.ts';
-import { isSameHealthcheck, mergeHealthcheck } from '../model/healthcheck.ts';
-
 import { containerEnvironment } from '../model/links.ts';
-import { nodeMountTexts } from '../model/mounts.ts';
 import { printImage } from '../model/names.ts';
-import { SealedContent } from '../model/sealed-content.ts';
 import { sameItems, sorted } from './lists.ts';
 import { nameDifferences } from './names/desired.ts';
 import { portText } from './ports.ts';

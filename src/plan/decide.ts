@@ -8,7 +8,7 @@ import {
   type PortKey,
 } from '../model/cluster.ts';
 import type { AppName, Config, NodeName } from '../model/config.ts';
-import { isDone } from '../model/container-verdict.ts';
+import { isDone } from '../model/container/verdict.ts';
 import { defined } from '../model/defined.ts';
 import type { HeldPort } from '../model/name-table.ts';
 import type { Blocker } from '../model/plan.ts';

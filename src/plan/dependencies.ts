@@ -1,6 +1,6 @@
 import { type Container, isActive, type NodeFacts } from '../model/cluster.ts';
 import type { Application, AppName, Dependency, Milestone } from '../model/config.ts';
-import { isDone } from '../model/container-verdict.ts';
+import { isDone } from '../model/container/verdict.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { GroupDecision } from './group-decision.ts';
 import { containersOf, type PlanInput, perInput } from './plan-input.ts';

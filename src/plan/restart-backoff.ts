@@ -1,6 +1,6 @@
 import type { ClusterState, Container } from '../model/cluster.ts';
 import { type Application, type AppName, type Config, type NodeName, nodeOf } from '../model/config.ts';
-import { judgeContainer } from '../model/container-verdict.ts';
+import { judgeContainer } from '../model/container/verdict.ts';
 import type { Blocker, Plan, Step } from '../model/plan.ts';
 import { stepKinds } from '../model/step-kinds.ts';
 import { keepGroups } from './keep-groups.ts';

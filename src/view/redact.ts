@@ -1,4 +1,4 @@
-import { hiddenText, SealedContent } from '../model/sealed-content.ts';
+import { hiddenText, SealedContent } from '../model/container/sealed-content.ts';
 
 /**
  * A copy fit for printing: every value of every `environment` is replaced, whatever it is part of (configuration,

@@ -16,7 +16,7 @@ import {
   type NodeName,
   nodeOf,
 } from '../model/config.ts';
-import { type ContainerVerdict, judgeContainer } from '../model/container-verdict.ts';
+import { type ContainerVerdict, judgeContainer } from '../model/container/verdict.ts';
 import { defined } from '../model/defined.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';

@@ -12,15 +12,15 @@ import {
   type RestartPolicy,
   settingsOf,
   toSettings,
-} from '../model/container-fields.ts';
-import { changedOptions, containerOptions, type OptionKind } from '../model/container-options.ts';
+} from '../model/container/fields.ts';
+import { healthcheckText, mergeHealthcheck } from '../model/container/healthcheck.ts';
+import { type NodeMounts, nodeMountTexts } from '../model/container/mounts.ts';
+import { changedOptions, containerOptions, type OptionKind } from '../model/container/options.ts';
+import { hiddenText, SealedContent } from '../model/container/sealed-content.ts';
 import { defined } from '../model/defined.ts';
-import { healthcheckText, mergeHealthcheck } from '../model/healthcheck.ts';
 import { containerEnvironment } from '../model/links.ts';
-import { type NodeMounts, nodeMountTexts } from '../model/mounts.ts';
 import { printImage } from '../model/names.ts';
 import { plainText } from '../model/plain-text.ts';
-import { hiddenText, SealedContent } from '../model/sealed-content.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { type Line, line } from './lines.ts';
 import { formatBytes, namesOf } from './wording.ts';

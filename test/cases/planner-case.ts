@@ -6,7 +6,7 @@ import {
   type ImageRef,
   type NodeName,
 } from '../../src/model/config.ts';
-import type { RestartPolicy } from '../../src/model/container-fields.ts';
+import type { RestartPolicy } from '../../src/model/container/fields.ts';
 import { defaultDeployment } from '../../src/model/names.ts';
 import type { Action, Plan } from '../../src/model/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';

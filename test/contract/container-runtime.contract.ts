@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime } from '../../src/engine/node-client.ts';
 import type { Container, ContainerSpec } from '../../src/model/cluster.ts';
 import type { AppName, ImageRef, VolumeId } from '../../src/model/config.ts';
-import { packTree } from '../../src/model/file-tree.ts';
-import { SealedContent } from '../../src/model/sealed-content.ts';
+import { packTree } from '../../src/model/container/file-tree.ts';
+import { SealedContent } from '../../src/model/container/sealed-content.ts';
 
 /** A process in an image, as far as a specification says it. */
 export type Program = Pick<ContainerSpec, 'image' | 'command' | 'entrypoint'>;

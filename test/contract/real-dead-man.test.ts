@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NodeClient } from '../../src/engine/node-client.ts';
-import type { RestartPolicy } from '../../src/model/container-fields.ts';
+import type { RestartPolicy } from '../../src/model/container/fields.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
 import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 import { type DeadManUnderTest, deadManContract } from './dead-man.contract.ts';

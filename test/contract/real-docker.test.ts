@@ -2,7 +2,7 @@ import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime, LogLine } from '../../src/engine/node-client.ts';
 import type { ContainerSpec } from '../../src/model/cluster.ts';
-import { SealedContent } from '../../src/model/sealed-content.ts';
+import { SealedContent } from '../../src/model/container/sealed-content.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
 import { createDockerRuntime } from '../../src/node/docker/runtime.ts';
 import { createNodeMutex } from '../../src/node/node-mutex.ts';

@@ -1,6 +1,6 @@
 import type { Container } from '../../src/model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../src/model/config.ts';
-import { isDone } from '../../src/model/container-verdict.ts';
+import { isDone } from '../../src/model/container/verdict.ts';
 import type { MemoryCluster } from '../../src/simulation/memory/cluster.ts';
 import type {
   MemoryContainer,

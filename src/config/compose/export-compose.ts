@@ -1,5 +1,5 @@
 import type { Application, AppName, Config, VolumeId } from '../../model/config.ts';
-import { containerOptions } from '../../model/container-options.ts';
+import { containerOptions } from '../../model/container/options.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { composeText } from './compose-text.ts';
 

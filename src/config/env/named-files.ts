@@ -1,4 +1,4 @@
-import { unpackTree } from '../../model/file-tree.ts';
+import { unpackTree } from '../../model/container/file-tree.ts';
 
 /** What a file is read for; each kind has its largest size in bytes. */
 export type NamedFileKind = 'compose' | 'env' | 'secret' | 'config' | 'bind';

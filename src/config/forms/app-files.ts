@@ -1,5 +1,5 @@
-import type { ContainerFile, FileKind } from '../../model/container-file.ts';
-import { SealedContent } from '../../model/sealed-content.ts';
+import type { ContainerFile, FileKind } from '../../model/container/file.ts';
+import { SealedContent } from '../../model/container/sealed-content.ts';
 import { suggest } from '../did-you-mean.ts';
 import type { Draft } from '../draft.ts';
 import { type ComposeEnvironment, mergeEnvironment, readEnvFiles, readPath } from '../env/env-files.ts';

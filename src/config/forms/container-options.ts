@@ -8,7 +8,7 @@ import {
   type OptionValue,
   openOption,
   sealOption,
-} from '../../model/container-options.ts';
+} from '../../model/container/options.ts';
 import { suggest } from '../did-you-mean.ts';
 import type { Draft } from '../draft.ts';
 import type { FileContext } from '../env/file-context.ts';

@@ -7,7 +7,7 @@ import {
   type RestartPolicy,
   toSettings,
   type ValueOfKind,
-} from '../../model/container-fields.ts';
+} from '../../model/container/fields.ts';
 import { type Place, readInteger, readText } from '../fields.ts';
 import { parseGrace } from '../values.ts';
 import { quote } from '../yaml/yaml-node.ts';

@@ -1,5 +1,5 @@
 import type { Link, PortMapping, VolumeMount } from '../../model/config.ts';
-import { settingKeys } from '../../model/container-fields.ts';
+import { settingKeys } from '../../model/container/fields.ts';
 import { defined } from '../../model/defined.ts';
 import { didYouMean, suggest } from '../did-you-mean.ts';
 import type { Draft, Drafts } from '../draft.ts';

@@ -1,5 +1,5 @@
+import { type Healthcheck, noHealthcheck } from '../../model/container/healthcheck.ts';
 import { defined } from '../../model/defined.ts';
-import { type Healthcheck, noHealthcheck } from '../../model/healthcheck.ts';
 import {
   complain,
   mustBe,

@@ -1,5 +1,5 @@
 import type { Link, PortMapping, VolumeMount } from '../../model/config.ts';
-import { type RestartPolicy, settingKeys } from '../../model/container-fields.ts';
+import { type RestartPolicy, settingKeys } from '../../model/container/fields.ts';
 import { defined } from '../../model/defined.ts';
 import { readDeploymentName } from '../deployment-name.ts';
 import type { Draft, Drafts } from '../draft.ts';

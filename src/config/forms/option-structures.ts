@@ -1,4 +1,4 @@
-import type { Json } from '../../model/container-options.ts';
+import type { Json } from '../../model/container/options.ts';
 import { complain, type Fields, type Place, readFields, readItems, required } from '../fields.ts';
 import { quote, type YamlNode } from '../yaml/yaml-node.ts';
 import { isNothing, readBytes, readNumber, readPairs, readScalar } from './option-values.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type ContainerField, containerFields } from '../../model/container-fields.ts';
-import { containerOptions } from '../../model/container-options.ts';
+import { type ContainerField, containerFields } from '../../model/container/fields.ts';
+import { containerOptions } from '../../model/container/options.ts';
 import { composeKeys, type KeyRules, type KeySection } from '../forms/compose/keys.ts';
 import { meanings } from '../forms/compose/meanings.ts';
 import { optionShapes } from './option-shapes.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { containerOptions, type ContainerOption, type OptionKind } from '../../model/container-options.ts';
+import { containerOptions, type ContainerOption, type OptionKind } from '../../model/container/options.ts';
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const number = z.union([z.number(), z.string()]);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container-fields.ts';
+import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container/fields.ts';
 import { composeSchema, type JsonSchema } from './compose-schema.ts';
 import { optionShapes } from './option-shapes.ts';
 import { healthcheck, orderKeys } from './order-shapes.ts';

@@ -1,9 +1,9 @@
 import { type Container, type ContainerSpec, isActive, lastFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, Config, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
+import { SealedContent } from '../../model/container/sealed-content.ts';
 import { AppError } from '../../model/errors.ts';
 import { printImage } from '../../model/names.ts';
 import type { ActionOf } from '../../model/plan.ts';
-import { SealedContent } from '../../model/sealed-content.ts';
 import { differences } from '../../plan/container-spec.ts';
 import { withImagePorts } from '../../plan/decide.ts';
 import { liesBelow } from '../../plan/volumes/image-volumes.ts';

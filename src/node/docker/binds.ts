@@ -1,8 +1,8 @@
 import type { ContainerSpec } from '../../model/cluster.ts';
 import type { AppName } from '../../model/config.ts';
-import type { ContainerFile } from '../../model/container-file.ts';
+import type { ContainerFile } from '../../model/container/file.ts';
+import { unpackTree } from '../../model/container/file-tree.ts';
 import { AppError } from '../../model/errors.ts';
-import { unpackTree } from '../../model/file-tree.ts';
 import { listAt, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { archiveOf } from './files.ts';

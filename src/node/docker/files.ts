@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type { ContainerSpec } from '../../model/cluster.ts';
-import type { ContainerFile, FileKind } from '../../model/container-file.ts';
+import type { ContainerFile, FileKind } from '../../model/container/file.ts';
+import { type ContentHash, SealedContent } from '../../model/container/sealed-content.ts';
 import { AppError } from '../../model/errors.ts';
-import { type ContentHash, SealedContent } from '../../model/sealed-content.ts';
 import { isRecord, listAt, numberAt, parseJson, textAt } from '../json.ts';
 import type { DockerApi } from './api.ts';
 

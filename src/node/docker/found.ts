@@ -1,4 +1,4 @@
-import type { RestartPolicy } from '../../model/container-fields.ts';
+import type { RestartPolicy } from '../../model/container/fields.ts';
 import { defined } from '../../model/defined.ts';
 import type { FoundContainer, FoundDocker, FoundMount, FoundVolume } from '../../model/found-docker.ts';
 import { dockerListBytes, dockerListingBytes } from '../../model/limits.ts';

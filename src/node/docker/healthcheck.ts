@@ -1,5 +1,5 @@
+import type { Healthcheck } from '../../model/container/healthcheck.ts';
 import { defined } from '../../model/defined.ts';
-import type { Healthcheck } from '../../model/healthcheck.ts';
 import { at, isRecord, numberAt, textsAt } from '../json.ts';
 
 /** Docker has nanoseconds; what is left out comes from the image. */

@@ -1,5 +1,5 @@
 import type { DockerImports } from '../../engine/docker-imports.ts';
-import type { RestartPolicy } from '../../model/container-fields.ts';
+import type { RestartPolicy } from '../../model/container/fields.ts';
 import { AppError } from '../../model/errors.ts';
 import type { FoundContainer } from '../../model/found-docker.ts';
 import { type CommandResult, commandFailed, scriptInput } from '../command.ts';

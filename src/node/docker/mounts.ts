@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { ContainerMount, ContainerSpec } from '../../model/cluster.ts';
 import type { AppName, VolumeId } from '../../model/config.ts';
+import { type NodeBind, type NodeMounts, nodeMountpoints, propagations } from '../../model/container/mounts.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
-import { type NodeBind, type NodeMounts, nodeMountpoints, propagations } from '../../model/mounts.ts';
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { at, entriesAt, listAt, parseJson, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';

@@ -6,9 +6,9 @@ import {
   type Json,
   openOption,
   type SeenOptions,
-} from '../../model/container-options.ts';
+} from '../../model/container/options.ts';
+import { SealedContent } from '../../model/container/sealed-content.ts';
 import { defined } from '../../model/defined.ts';
-import { SealedContent } from '../../model/sealed-content.ts';
 import { entriesAt, isRecord, parseJson, textAt } from '../json.ts';
 
 /**

@@ -10,7 +10,7 @@ import {
   type RestartPolicy,
   toSettings,
   type ValueOfKind,
-} from '../../model/container-fields.ts';
+} from '../../model/container/fields.ts';
 import { defined } from '../../model/defined.ts';
 import { labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';

@@ -1,6 +1,6 @@
 import type { Container } from '../../model/cluster.ts';
 import type { Application, NodeName } from '../../model/config.ts';
-import { nodeMountpoints } from '../../model/mounts.ts';
+import { nodeMountpoints } from '../../model/container/mounts.ts';
 import { printImage } from '../../model/names.ts';
 import type { Blocker } from '../../model/plan.ts';
 import { addTo, sorted } from '../lists.ts';

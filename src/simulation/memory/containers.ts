@@ -4,11 +4,11 @@ import type { ContainerCondition, ContainerRuntime } from '../../engine/node-cli
 import { isLoopback, isPublishedAt, isWildcard } from '../../model/addresses.ts';
 import type { Container, ContainerSpec, ImageDefaults, PortKey } from '../../model/cluster.ts';
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
+import { mergeHealthcheck } from '../../model/container/healthcheck.ts';
+import { SealedContent } from '../../model/container/sealed-content.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
-import { mergeHealthcheck } from '../../model/healthcheck.ts';
 import { containerName, printImage } from '../../model/names.ts';
-import { SealedContent } from '../../model/sealed-content.ts';
 import { missingSource, neededPaths } from '../../node/docker/binds.ts';
 import { checkFiles } from '../../node/docker/files.ts';
 import { labelToOptions, optionsToLabel } from '../../node/docker/options.ts';

@@ -1,6 +1,6 @@
 import type { Container } from '../../model/cluster.ts';
+import { type Healthcheck, mergeHealthcheck } from '../../model/container/healthcheck.ts';
 import { defined } from '../../model/defined.ts';
-import { type Healthcheck, mergeHealthcheck } from '../../model/healthcheck.ts';
 import type { MemoryContainer } from './types.ts';
 import type { MemoryWorld } from './world.ts';
 

@@ -1,6 +1,6 @@
 import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { Application, AppName, NodeName, VolumeId } from '../../model/config.ts';
-import { type ContainerVerdict, judgeContainer } from '../../model/container-verdict.ts';
+import { type ContainerVerdict, judgeContainer } from '../../model/container/verdict.ts';
 import { plainCell, plainText } from '../../model/plain-text.ts';
 import { stepKinds } from '../../model/step-kinds.ts';
 import type { FiguresView } from '../cluster-view.ts';

@@ -5,8 +5,8 @@ import {
   containerFields,
   type FieldKind,
   type Form,
-} from '../../../src/model/container-fields.ts';
-import { containerOptions, type OptionKind } from '../../../src/model/container-options.ts';
+} from '../../../src/model/container/fields.ts';
+import { containerOptions, type OptionKind } from '../../../src/model/container/options.ts';
 import { createBody, readContainer } from '../../../src/node/docker/spec.ts';
 import { desiredSpec, differences } from '../../../src/plan/container-spec.ts';
 

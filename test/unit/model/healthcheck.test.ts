@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { healthcheckText, isSameHealthcheck, mergeHealthcheck } from '../../../src/model/healthcheck.ts';
+import { healthcheckText, isSameHealthcheck, mergeHealthcheck } from '../../../src/model/container/healthcheck.ts';
 import { sinceBoot } from '../../../src/node/observe-node.ts';
 import { differences } from '../../../src/plan/container-spec.ts';
 import { aContainer, anApplication } from '../../builders.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Container } from '../../../src/model/cluster.ts';
 import type { Application } from '../../../src/model/config.ts';
-import type { RestartPolicy } from '../../../src/model/container-fields.ts';
+import type { RestartPolicy } from '../../../src/model/container/fields.ts';
 import { type RecentExits, restartDecision } from '../../../src/plan/restart-backoff.ts';
 import { anApplication } from '../../builders.ts';
 

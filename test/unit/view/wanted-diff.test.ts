@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SealedContent } from '../../../src/model/sealed-content.ts';
+import { SealedContent } from '../../../src/model/container/sealed-content.ts';
 import { wantedDiffs } from '../../../src/view/wanted-diff.ts';
 import { aCluster, aConfig, aContainer, anApplication, onNode, tcp, unreachable } from '../../builders.ts';
 import { aView } from './move-view.ts';

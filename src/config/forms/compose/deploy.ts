@@ -1,5 +1,5 @@
-import type { RestartPolicy } from '../../../model/container-fields.ts';
-import type { Json } from '../../../model/container-options.ts';
+import type { RestartPolicy } from '../../../model/container/fields.ts';
+import type { Json } from '../../../model/container/options.ts';
 import { defined } from '../../../model/defined.ts';
 import type { Draft } from '../../draft.ts';
 import { complain, type Place, readFields } from '../../fields.ts';

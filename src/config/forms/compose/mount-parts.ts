@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { type Propagation, propagations } from '../../../model/mounts.ts';
+import { type Propagation, propagations } from '../../../model/container/mounts.ts';
 import {
   complain,
   complainAtKey,

@@ -1,7 +1,7 @@
 import type { VolumeMount } from '../../../model/config.ts';
-import type { ContainerFile } from '../../../model/container-file.ts';
-import { unpackTree } from '../../../model/file-tree.ts';
-import { SealedContent } from '../../../model/sealed-content.ts';
+import type { ContainerFile } from '../../../model/container/file.ts';
+import { unpackTree } from '../../../model/container/file-tree.ts';
+import { SealedContent } from '../../../model/container/sealed-content.ts';
 import { complain, entriesOf, type Place } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';
 import { idOfVolume } from '../read-parts.ts';

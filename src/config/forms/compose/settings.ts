@@ -1,5 +1,5 @@
-import { type ContainerField, containerFields, type RestartPolicy } from '../../../model/container-fields.ts';
-import { type ContainerOptions, type Json, openOption, sealOption } from '../../../model/container-options.ts';
+import { type ContainerField, containerFields, type RestartPolicy } from '../../../model/container/fields.ts';
+import { type ContainerOptions, type Json, openOption, sealOption } from '../../../model/container/options.ts';
 import { defined } from '../../../model/defined.ts';
 import { suggest } from '../../did-you-mean.ts';
 import type { Draft } from '../../draft.ts';

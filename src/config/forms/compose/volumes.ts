@@ -1,7 +1,7 @@
 import type { VolumeMount } from '../../../model/config.ts';
-import type { ContainerFile } from '../../../model/container-file.ts';
+import type { ContainerFile } from '../../../model/container/file.ts';
+import type { NodeBind } from '../../../model/container/mounts.ts';
 import { defined } from '../../../model/defined.ts';
-import type { NodeBind } from '../../../model/mounts.ts';
 import type { TmpfsMount } from '../../draft.ts';
 import { complain, entriesOf, type Place, type Placed, readItems } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';

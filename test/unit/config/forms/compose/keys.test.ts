@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { composeKeys, type KeyRule, type KeyRules } from '../../../../../src/config/forms/compose/keys.ts';
 import { printProblems } from '../../../../../src/config/problems.ts';
-import { settingKeys } from '../../../../../src/model/container-fields.ts';
-import { containerOptions } from '../../../../../src/model/container-options.ts';
+import { settingKeys } from '../../../../../src/model/container/fields.ts';
+import { containerOptions } from '../../../../../src/model/container/options.ts';
 import { appOf, complaints, configOf, load } from '../../loading.ts';
 
 /** The names of the keys in the schema of the Compose Specification (June 2026), by the mapping they stand in. */

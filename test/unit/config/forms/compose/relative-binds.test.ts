@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../../../../src/config/read-files.ts';
 import type { Config, LoadResult } from '../../../../../src/model/config.ts';
-import { unpackTree } from '../../../../../src/model/file-tree.ts';
+import { unpackTree } from '../../../../../src/model/container/file-tree.ts';
 import { defaultVolumeId } from '../../../../../src/model/names.ts';
 
 let folder: string;

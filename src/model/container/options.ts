@@ -1,4 +1,4 @@
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson } from '../canonical-json.ts';
 import { type ContentHash, SealedContent } from './sealed-content.ts';
 
 /** How the forms write a value; config/forms/container-options.ts has one reader for each. */

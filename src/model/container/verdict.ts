@@ -1,5 +1,5 @@
-import type { Container, ContainerExit } from './cluster.ts';
-import type { Application } from './config.ts';
+import type { Container, ContainerExit } from '../cluster.ts';
+import type { Application } from '../config.ts';
 
 /**
  * The state of an application's container in one word, the same everywhere it is shown.
