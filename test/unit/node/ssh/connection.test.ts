@@ -101,7 +101,8 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       const script = 'echo "$SECONDS/$1/$(cat)"';
       const text = 'echo "$SECONDS/$1/$(cat)"; exit 3';
       await connection.prepare([script, text], AbortSignal.timeout(300_000));
-      await pause(1_100);
+      // The session is open before bash has started, which counts the seconds.
+      await pause(5_000);
       const found = await connection.script(script, ["o'ne\n$2"]);
       expect(found.stdout).toMatch(/^[1-9]\d*\/o'ne\n\$2\/\n$/);
       const input = 'x'.repeat(100_000);
