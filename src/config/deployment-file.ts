@@ -6,6 +6,7 @@ import {
   type Fields,
   inQuotes,
   keysOfMaps,
+  note,
   type Place,
   type Placed,
   readFields,
@@ -16,7 +17,7 @@ import {
 } from './fields.ts';
 import { checkVersion } from './forms/native-form.ts';
 import { hostComplaint } from './values.ts';
-import { quote } from './yaml/yaml-node.ts';
+import { isNothing, quote } from './yaml/yaml-node.ts';
 
 /** One node of the deployment file. */
 export interface DeployedNode {
@@ -47,7 +48,7 @@ export function readDeploymentFile(
   if (fields === undefined) return [];
   checkVersion(required(fields, 'version', 'write "version: 1" at the top of the file'));
   const place = fields.entries.get('nodes');
-  if (place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null')) {
+  if (place === undefined || isNothing(place.node)) {
     reportNoNodes(fields, place);
     return [];
   }
@@ -99,7 +100,7 @@ function readApplications(
     if (name === undefined) return [];
     const profiles = known?.disabled?.get(name);
     if (profiles !== undefined) {
-      noteDisabled(item, name, profiles);
+      note(item, `the service ${quote(name)} is disabled: ${profilesOf(profiles)}; ${enableHint(profiles)}`);
       return [];
     }
     if (known !== undefined && !known.names.has(name)) {
@@ -108,12 +109,6 @@ function readApplications(
     }
     return [{ value: name, place: item }];
   });
-}
-
-/** It is as if the file did not name it. */
-function noteDisabled({ node, path, report }: Place, name: string, profiles: readonly string[]): void {
-  const message = `the service ${quote(name)} is disabled: ${profilesOf(profiles)}; ${enableHint(profiles)}`;
-  report({ offset: node.offset, path, message, isNote: true });
 }
 
 const textsOf = ({ node }: Place): readonly string[] =>

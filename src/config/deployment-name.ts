@@ -1,7 +1,7 @@
 import { defaultDeployment } from '../model/names.ts';
 import { isDeploymentName } from '../model/untrusted.ts';
 import type { FileContext } from './env/file-context.ts';
-import { complain, type Place, readName } from './fields.ts';
+import { complain, note, type Place, readName } from './fields.ts';
 import { quote } from './yaml/yaml-node.ts';
 
 /** The name of a deployment in a file. */
@@ -17,12 +17,7 @@ export function readComposeName(place: Place | undefined): string | undefined {
   if (place === undefined || text === undefined || isDeploymentName(text)) return text;
   const name = plainName(text);
   if (name === '') return readDeploymentName(place);
-  place.report({
-    offset: place.node.offset,
-    path: place.path,
-    message: `the deployment is called ${quote(name)}: a name has only small letters, digits, "-" and "_"`,
-    isNote: true,
-  });
+  note(place, `the deployment is called ${quote(name)}: a name has only small letters, digits, "-" and "_"`);
   return name;
 }
 

@@ -20,7 +20,7 @@ import {
 import { checkVersion } from './forms/native-form.ts';
 import { accept, readImage } from './forms/read-parts.ts';
 import { hostComplaint, listenComplaint, parseDuration, parseImage, parseSize } from './values.ts';
-import { quote } from './yaml/yaml-node.ts';
+import { isNothing, quote } from './yaml/yaml-node.ts';
 
 /** A node of drover.yml under its key there. */
 export interface InventoryNode {
@@ -111,7 +111,6 @@ export function readDroverFile(root: Place, base: PathBase): DroverFile {
   };
 }
 
-const isNothing = ({ node }: Place): boolean => node.kind === 'scalar' && node.type === 'null';
 const snakeCase = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** A mapping with these keys, also spelled with underscores; the result has the first spelling. */
@@ -132,7 +131,7 @@ function readKeys(place: Place, what: string, keys: readonly string[]): Fields |
 }
 
 function readNodes(place: Place | undefined, base: PathBase): InventoryNode[] {
-  if (place === undefined || isNothing(place)) return [];
+  if (place === undefined || isNothing(place.node)) return [];
   const fields = readFields(place, '"nodes"', 'write each node as NAME: {host: …}');
   return [...(fields?.entries ?? [])].map(([key, entry]) => {
     if (entry.key !== undefined && entry.key.type !== 'text') {
@@ -142,7 +141,7 @@ function readNodes(place: Place | undefined, base: PathBase): InventoryNode[] {
         inQuotes(entry.key, 'put the name in quotes'),
       );
     } else checkHost(entry.keyOffset, entry, key, 'the node');
-    return { key, place: entry, settings: isNothing(entry) ? {} : readNode(entry, base) };
+    return { key, place: entry, settings: isNothing(entry.node) ? {} : readNode(entry, base) };
   });
 }
 
@@ -241,7 +240,7 @@ function readDatasetRoot(place: Place | undefined): string | undefined {
 }
 
 function readImages(place: Place | undefined): ReadonlyMap<string, ImageRef> {
-  if (place === undefined || isNothing(place)) return new Map();
+  if (place === undefined || isNothing(place.node)) return new Map();
   const fields = readFields(place, '"images"', 'write each as WANTED: IMAGE TO RUN');
   const images = [...(fields?.entries ?? [])].map(([wanted, entry]) => {
     const complaint = parseImage(wanted);
@@ -252,7 +251,7 @@ function readImages(place: Place | undefined): ReadonlyMap<string, ImageRef> {
 }
 
 function readTimeouts(place: Place | undefined): Partial<Settings['timeouts']> {
-  if (place === undefined || isNothing(place)) return {};
+  if (place === undefined || isNothing(place.node)) return {};
   const fields = readKeys(place, '"timeouts"', ['connect', 'command', 'stop', 'switch', 'health', 'job']);
   const read = (key: string) => {
     const entry = fields?.entries.get(key);
@@ -276,7 +275,7 @@ function readDuration(place: Place, what: string): number | undefined {
 }
 
 function readSwitch(place: Place | undefined): Partial<Settings['switch']> {
-  if (place === undefined || isNothing(place)) return {};
+  if (place === undefined || isNothing(place.node)) return {};
   const fields = readKeys(place, '"switch"', ['below', 'maxRounds']);
   const below = fields?.entries.get('below');
   const rounds = fields?.entries.get('maxRounds');
@@ -290,13 +289,13 @@ function readSwitch(place: Place | undefined): Partial<Settings['switch']> {
 }
 
 function readBoot(place: Place | undefined): Partial<Settings['boot']> {
-  if (place === undefined || isNothing(place)) return {};
+  if (place === undefined || isNothing(place.node)) return {};
   const alone = readKeys(place, '"boot"', ['alone'])?.entries.get('alone');
   return defined({ alone: alone === undefined ? undefined : readWord(alone, '"alone"', alones) });
 }
 
 function readNameRange(place: Place | undefined): string | undefined {
-  if (place === undefined || isNothing(place)) return undefined;
+  if (place === undefined || isNothing(place.node)) return undefined;
   const range = readKeys(place, '"names"', ['range'])?.entries.get('range');
   const text = range === undefined ? undefined : readText(range, '"range"');
   if (range === undefined || text === undefined || text === 'none' || parseNameRange(text) !== undefined) return text;

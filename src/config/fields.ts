@@ -1,6 +1,6 @@
 import { nearest, suggest } from './did-you-mean.ts';
 import type { Advice, Finding, Hint, Report } from './problems.ts';
-import { describeNode, type FileName, quote, type YamlNode, type YamlScalar } from './yaml/yaml-node.ts';
+import { describeNode, type FileName, isNothing, quote, type YamlNode, type YamlScalar } from './yaml/yaml-node.ts';
 import { resolvePlain } from './yaml/yaml-scalar.ts';
 
 /** A value in a file, its path there, and where problems with it go. */
@@ -46,6 +46,16 @@ export function complain(place: Place, message: string, hint?: Hint): undefined 
 /** Reports something about the key that holds this place. */
 export function complainAtKey(place: Place, message: string, hint?: Hint): undefined {
   return reportAt(place, place.keyOffset, message, hint);
+}
+
+/** Notes something about the value at this place: the file stays good. */
+export function note({ node, path, report }: Place, message: string): void {
+  report({ offset: node.offset, path, message, isNote: true });
+}
+
+/** Notes something about the key that holds this place. */
+export function noteAtKey({ keyOffset, path, report }: Place, message: string): void {
+  report({ offset: keyOffset, path, message, isNote: true });
 }
 
 function reportAt(place: Place, offset: number, message: string, hint: Hint | undefined): undefined {
@@ -193,7 +203,7 @@ export const scalarAt = ({ node }: Place): YamlScalar | undefined => (node.kind 
 /** Keys that hold mappings, or nothing yet: those that could be a misspelt section. */
 export const keysOfMaps = ({ entries }: Fields): readonly YamlScalar[] =>
   [...entries.values()].flatMap(({ key, node }) =>
-    key !== undefined && (node.kind === 'map' || (node.kind === 'scalar' && node.type === 'null')) ? [key] : [],
+    key !== undefined && (node.kind === 'map' || isNothing(node)) ? [key] : [],
   );
 
 /**

@@ -16,6 +16,7 @@ import { createFileReport, type FileReport, type Report } from './problems.ts';
 import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes, substituteFor } from './resolve-nodes.ts';
 import { configRevision } from './revision.ts';
 import { parseYaml } from './yaml/parse-yaml.ts';
+import { isNothing } from './yaml/yaml-node.ts';
 
 /** A file as read, or the reason it could not be. */
 export interface SourceFile {
@@ -151,7 +152,7 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
       ...defined({ hint }),
     });
   }
-  if (root === undefined || (root.kind === 'scalar' && root.type === 'null')) {
+  if (root === undefined || isNothing(root)) {
     if (problems.length === 0) reportEmpty(file, source.path, suffix);
     return { file, refuseMergeTags };
   }

@@ -5,6 +5,7 @@ import { complain, mustBe, type Place, readFields, readWord, refuseOthers, rootP
 import { createFileReport } from './problems.ts';
 import { parseYaml } from './yaml/parse-yaml.ts';
 import { indexText } from './yaml/text-position.ts';
+import { isNothing } from './yaml/yaml-node.ts';
 
 /** What the settings file says, as far as it could be read, and everything that is wrong with it. */
 export interface SettingsRead {
@@ -42,7 +43,7 @@ export function readSettings(text: string, path: string): SettingsRead {
   for (const { offset, message, hint } of problems) {
     file.report({ offset, path: '', message, ...defined({ hint }) });
   }
-  const isEmpty = root === undefined || (root.kind === 'scalar' && root.type === 'null');
+  const isEmpty = root === undefined || isNothing(root);
   const settings = isEmpty ? noScreenSettings : readRoot(rootPlace(root, file.report), text);
   return { settings, problems: file.problems() };
 }
@@ -84,7 +85,7 @@ function readTruth(place: Place, what: string): boolean | undefined {
 }
 
 function readKeys(place: Place | undefined, text: string): Pick<ScreenSettings, 'keys' | 'keyPlaces'> {
-  if (place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null')) return noScreenSettings;
+  if (place === undefined || isNothing(place.node)) return noScreenSettings;
   const fields = readFields(place, '"keys"', 'write each as ACTION: KEY, or ACTION: [KEY, KEY]');
   const index = indexText(text);
   const keys: [string, readonly string[]][] = [];

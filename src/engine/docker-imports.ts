@@ -26,7 +26,7 @@ export interface DockerImports {
     signal: AbortSignal,
   ): Promise<CopyPass>;
   /**
-   * Compares both byte by byte. `in-use`: skips what changes meanwhile, and remembers next to `data` what it found equal.
+   * Compares both byte by byte. `in-use`: skips what changes during the comparison, and remembers next to `data` what it found equal.
    * `stopped`: compares everything, but for contents that the last comparison found equal and that have not changed since.
    */
   compare(directory: string, dataset: string, how: 'in-use' | 'stopped', signal: AbortSignal): Promise<TreeComparison>;

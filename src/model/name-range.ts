@@ -58,7 +58,7 @@ export const isInRange = (address: string, { base, size }: NameRange): boolean =
 };
 
 /** The same number for the same text on every machine (FNV-1a, mixed so that similar texts lie far apart). */
-export function hashText(text: string): number {
+function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -22,7 +22,7 @@ export function dependenciesOf(input: PlanInput, app: AppName): readonly Depende
 }
 
 /** True if this container has reached the milestone. */
-export function hasReached(container: Container, app: Application, until: Milestone): boolean {
+function hasReached(container: Container, app: Application, until: Milestone): boolean {
   if (until === 'done') return isDone(container, app);
   if (until === 'started') return isActive(container) || isDone(container, app);
   return container.state === 'running' && (container.health ?? 'healthy') === 'healthy';

@@ -13,7 +13,7 @@ const lookEveryMs = 1000;
 
 /**
  * The tutorial of the screen: looks at the observed nodes, connects as a client where a check needs it, and completes a
- * step as soon as its checks hold, whoever made them so.
+ * step as soon as its checks hold, by whatever means.
  */
 export function createGuide(engine: Engine, parts: GuideParts): GuideFeed {
   const over = new AbortController();

@@ -37,7 +37,7 @@ export function servicesOf(found: FoundDocker, containers: readonly FoundContain
 }
 
 /** The name of the service, or of the container in a form that an application may have. */
-export function serviceName({ service, name }: FoundContainer): string {
+function serviceName({ service, name }: FoundContainer): string {
   if (service !== undefined && isApplicationName(service)) return service;
   const clean = name.replace(/[^A-Za-z0-9_.-]/g, '-').replace(/^[^A-Za-z0-9]+/, '');
   return isApplicationName(clean) ? clean : 'imported';

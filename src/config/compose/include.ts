@@ -10,7 +10,7 @@ import {
   refuseOthers,
   required,
 } from '../fields.ts';
-import { quote, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
+import { isNothing, quote, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
 import { type Merging, placeOf } from './merge.ts';
 import { asMap, entryOf } from './merge-lists.ts';
 import type { ComposeSource } from './open-file.ts';
@@ -45,7 +45,7 @@ export function resolveIncludes(
   if (node === undefined) return root;
   const place = entriesOf(placeOf(root, [], merging)).get('include');
   const rest: YamlMap = { ...root, entries: root.entries.filter(({ key }) => key.source !== 'include') };
-  if (place === undefined || (node.kind === 'scalar' && node.type === 'null')) return rest;
+  if (place === undefined || isNothing(node)) return rest;
   let model = rest;
   for (const item of readItems(place, '"include"', 'a list of files') ?? []) {
     const included = readEntry(item, source, chain);
@@ -86,7 +86,7 @@ function readEntry(item: Place, { folder, context }: ComposeSource, chain: reado
 
 /** Undefined where the default is meant. */
 function readEnvFiles(place: Place | undefined, folder: string): readonly string[] | undefined {
-  if (place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null')) return undefined;
+  if (place === undefined || isNothing(place.node)) return undefined;
   const items = place.node.kind === 'list' ? (readItems(place, '"env_file"') ?? []) : [place];
   const paths = items.flatMap((item) => readName(item, 'an env file') ?? []);
   // The way to say: no env file at all.
@@ -121,7 +121,7 @@ function withVariables(service: YamlNode, { lookup }: FileContext): YamlNode {
     if (map === undefined) return { key, value };
     const own = map.entries.map((entry): YamlEntry => {
       const { key: name, value: node } = entry;
-      const text = node.kind === 'scalar' && node.type === 'null' ? lookup(name.source) : undefined;
+      const text = isNothing(node) ? lookup(name.source) : undefined;
       if (text === undefined || node.kind !== 'scalar') return entry;
       return { key: name, value: { ...node, type: 'text', value: text, source: text, from: [`\${${name.source}}`] } };
     });
@@ -138,7 +138,7 @@ function importSection(model: YamlMap, other: YamlMap, section: string, merging:
   const from = other.entries.find(({ key }) => key.source === section);
   if (from?.value.kind !== 'map') return model;
   const to = model.entries.find(({ key }) => key.source === section);
-  if (to === undefined || (to.value.kind === 'scalar' && to.value.type === 'null')) {
+  if (to === undefined || isNothing(to.value)) {
     return { ...model, entries: [...model.entries.filter((entry) => entry !== to), from] };
   }
   if (to.value.kind !== 'map') return model;

@@ -1,5 +1,5 @@
 import { complain, type Place, type ReportOf } from '../fields.ts';
-import { describeNode, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
+import { describeNode, isNothing, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
 import {
   asList,
   asMap,
@@ -148,8 +148,6 @@ export function mergeNodes(base: YamlNode, over: YamlNode, path: readonly string
   if (isNothing(over)) return base;
   return (rule ?? merged)(base, over, path, merging);
 }
-
-const isNothing = (node: YamlNode): boolean => node.kind === 'scalar' && node.type === 'null';
 
 const merged: Merge = (base, over, path, merging) => {
   if (base.kind === 'map' && over.kind === 'map') return mergeMaps(base, over, path, merging);

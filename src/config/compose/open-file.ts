@@ -4,7 +4,7 @@ import type { NamedFiles, Reading } from '../env/named-files.ts';
 import { complain, mustBe, type Place, type ReportOf, rootPlace } from '../fields.ts';
 import { createFileReport, type FileReport, type Report } from '../problems.ts';
 import { parseYaml } from '../yaml/parse-yaml.ts';
-import { quote, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
+import { isNothing, quote, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
 import { substituteVariables } from './variables.ts';
 
 /** Compose files that one deployment may be made of, and their size together. */
@@ -92,7 +92,7 @@ export function createComposeFiles(
 function parse(text: string, path: string, file: FileReport): YamlNode | undefined {
   const { root, problems } = parseYaml(text);
   for (const problem of problems) file.report({ ...problem, path: '' });
-  const isEmpty = root === undefined || (root.kind === 'scalar' && root.type === 'null');
+  const isEmpty = root === undefined || isNothing(root);
   if (!isEmpty) return ofFile(withoutExtensions(root), path);
   return problems.length > 0 ? undefined : { kind: 'map', entries: [], offset: 0, file: path };
 }

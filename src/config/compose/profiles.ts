@@ -1,5 +1,5 @@
 import { complain, complainAtKey, entriesOf, type Place, readItems, readText } from '../fields.ts';
-import { quote, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
+import { isNothing, quote, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
 
 /** Services that no enabled profile has, with their profiles. */
 export type DisabledServices = ReadonlyMap<string, readonly string[]>;
@@ -35,7 +35,7 @@ export function enableProfiles(
 
 function readProfiles(place: Place): readonly string[] {
   const { node } = place;
-  if (node.kind === 'scalar' && node.type === 'null') return [];
+  if (isNothing(node)) return [];
   return (readItems(place, '"profiles"', 'a list of names') ?? []).flatMap((item) => readText(item, 'a profile') ?? []);
 }
 

@@ -22,7 +22,7 @@ import {
   typed,
 } from '../fields.ts';
 import { parseMountpoint } from '../values.ts';
-import { quote } from '../yaml/yaml-node.ts';
+import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { accept, placed } from './read-parts.ts';
 
 /** More for one application are a mistake. */
@@ -56,7 +56,7 @@ export function readAppFiles(
   const fromFiles = envFile === undefined ? [] : readEnvFiles(envFile, context, environment.set);
   const files = [secrets, configs].flatMap((definitions) => {
     const place = entries.get(`${definitions.kind}s`);
-    const isEmpty = place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null');
+    const isEmpty = place === undefined || isNothing(place.node);
     return isEmpty ? [] : readFileUses(place, definitions);
   });
   checkFileTargets(files, mountpoints);
@@ -85,7 +85,7 @@ const ignored = ['name', 'labels', 'external'];
 /** The top-level `secrets` or `configs` of any form; `place` is absent where the file has none. */
 function readDefinitions(place: Place | undefined, kind: KeyKind, context: FileContext): FileDefinitions {
   const contents = new Map<string, () => SealedContent | undefined>();
-  const isEmpty = place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null');
+  const isEmpty = place === undefined || isNothing(place.node);
   for (const [name, entry] of isEmpty ? [] : (readFields(place, `"${kind}s"`)?.entries ?? [])) {
     if (name.startsWith('x-')) continue;
     if (!/^[A-Za-z0-9_.-]{1,100}$/.test(name) || name === '.' || name === '..') {

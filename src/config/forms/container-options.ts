@@ -13,18 +13,9 @@ import { suggest } from '../did-you-mean.ts';
 import type { Draft } from '../draft.ts';
 import type { FileContext } from '../env/file-context.ts';
 import { complain, complainAtKey, entriesOf, type Place, readFields, readItems, scalarAt } from '../fields.ts';
-import { quote, type YamlNode } from '../yaml/yaml-node.ts';
+import { isNothing, quote, type YamlNode } from '../yaml/yaml-node.ts';
 import { readBlockLimits, readDevices, readGpus, readUlimits } from './option-structures.ts';
-import {
-  isNothing,
-  readBytes,
-  readCpus,
-  readFlag,
-  readMicroseconds,
-  readNumber,
-  readPairs,
-  readScalar,
-} from './option-values.ts';
+import { readBytes, readCpus, readFlag, readMicroseconds, readNumber, readPairs, readScalar } from './option-values.ts';
 
 /** Reads an option; undefined: there is none, or it was reported. */
 type Reader = (place: Place, what: string, option: ContainerOption, context: FileContext) => Json | undefined;
@@ -40,7 +31,7 @@ export function readOptions(
   const options: Record<string, OptionValue> = {};
   for (const option of containerOptions) {
     const place = entries.get(option.key);
-    if (place === undefined || isNothing(place)) continue;
+    if (place === undefined || isNothing(place.node)) continue;
     const value = readers[option.kind](place, quote(option.key), option, context);
     if (value !== undefined)
       options[option.key] = maySeal(option) && hasVariables(place.node) ? sealOption(value) : value;
@@ -97,7 +88,7 @@ export function checkLimits(
 /** One option that stands under another key, such as `cpus` in `deploy`. */
 export function readOption(key: string, place: Place, context: FileContext, what = quote(key)): Json | undefined {
   const option = containerOptions.find((one) => one.key === key);
-  return option === undefined || isNothing(place) ? undefined : readers[option.kind](place, what, option, context);
+  return option === undefined || isNothing(place.node) ? undefined : readers[option.kind](place, what, option, context);
 }
 
 const readers: Readonly<Record<OptionKind, Reader>> = {
@@ -195,8 +186,8 @@ function readLogging(place: Place, what: string): Json | undefined {
   const fields = readFields(place, what);
   const driver = fields?.entries.get('driver');
   const options = fields?.entries.get('options');
-  const type = driver === undefined || isNothing(driver) ? '' : readScalar(driver, '"driver"');
-  const pairs = options === undefined || isNothing(options) ? [] : readPairs(options, '"options"');
+  const type = driver === undefined || isNothing(driver.node) ? '' : readScalar(driver, '"driver"');
+  const pairs = options === undefined || isNothing(options.node) ? [] : readPairs(options, '"options"');
   if (type === undefined || (type === '' && pairs.length === 0)) return undefined;
   return { Type: type, Config: Object.fromEntries(pairs) };
 }

@@ -3,6 +3,7 @@ import { suggest } from '../did-you-mean.ts';
 import type { Draft } from '../draft.ts';
 import {
   complain,
+  noteAtKey,
   type Place,
   type Placed,
   readFields,
@@ -11,7 +12,7 @@ import {
   refuseOthers,
   scalarAt,
 } from '../fields.ts';
-import { quote } from '../yaml/yaml-node.ts';
+import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { readFlag } from './healthcheck.ts';
 
 const milestones: ReadonlyMap<string, Milestone> = new Map([
@@ -23,7 +24,7 @@ const milestones: ReadonlyMap<string, Milestone> = new Map([
 /** `depends_on`, the same in every form: a list of names, or a mapping with conditions. */
 export function readDependsOn(place: Place): Placed<Dependency>[] {
   const { node } = place;
-  if (node.kind === 'scalar' && node.type === 'null') return [];
+  if (isNothing(node)) return [];
   if (node.kind !== 'map') {
     const items = readItems(place, '"depends_on"', 'a list of services, or a mapping') ?? [];
     return items.flatMap((item) => {
@@ -40,7 +41,7 @@ export function readDependsOn(place: Place): Placed<Dependency>[] {
 }
 
 function readLong(app: string, place: Place): Dependency | undefined {
-  if (place.node.kind === 'scalar' && place.node.type === 'null') return { app, until: 'started' };
+  if (isNothing(place.node)) return { app, until: 'started' };
   const hint = 'write {condition: service_healthy}';
   const fields = readFields(place, `the dependency on ${quote(app)}`, hint);
   if (fields === undefined) return undefined;
@@ -151,6 +152,6 @@ function asJob(draft: Draft): Draft {
   const { restartPolicy, place, name } = draft;
   if (restartPolicy.name !== 'always' && restartPolicy.name !== 'unless-stopped') return { ...draft, mayEnd: 'job' };
   const message = `the restart policy of ${quote(name)} has no effect after it has ended: other services wait until it is done`;
-  place.report({ offset: place.keyOffset, path: place.path, message, isNote: true });
+  noteAtKey(place, message);
   return { ...draft, mayEnd: 'job', restartPolicy: { name: 'on-failure' } };
 }

@@ -12,14 +12,14 @@ import {
   typed,
 } from '../fields.ts';
 import { parseSpan } from '../values.ts';
-import { quote } from '../yaml/yaml-node.ts';
+import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { accept } from './read-parts.ts';
 
 const keys = ['test', 'interval', 'timeout', 'retries', 'start_period', 'start_interval', 'disable'];
 
 /** `healthcheck`, the same in every form. `x-` keys mean nothing. */
 export function readHealthcheck(place: Place, what: string): Healthcheck | undefined {
-  if (place.node.kind === 'scalar' && place.node.type === 'null') return undefined;
+  if (isNothing(place.node)) return undefined;
   const fields = readFields(place, what, 'write {test: ["CMD", "program"], interval: 30s}');
   if (fields === undefined) return undefined;
   const entries = new Map([...fields.entries].filter(([key]) => !key.startsWith('x-')));

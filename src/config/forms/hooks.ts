@@ -14,7 +14,7 @@ import {
   required,
 } from '../fields.ts';
 import { splitShellWords } from '../shell-words.ts';
-import { quote } from '../yaml/yaml-node.ts';
+import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { readFlag, readWord } from './healthcheck.ts';
 import { checkVariable } from './read-parts.ts';
 
@@ -32,7 +32,7 @@ export function readHooks(entries: ReadonlyMap<string, Place>, context: FileCont
 }
 
 function readList(place: Place, what: string, context: FileContext): readonly Hook[] {
-  if (place.node.kind === 'scalar' && place.node.type === 'null') return [];
+  if (isNothing(place.node)) return [];
   const hint = 'write each as {command: ["program", "argument"]}';
   const items = readItems(place, what, 'a list of mappings', hint) ?? [];
   return items.flatMap((item) => readHook(item, what, hint, context) ?? []);
@@ -104,7 +104,7 @@ function readEnvironment(place: Place, context: FileContext): Readonly<Record<st
   };
   if (node.kind === 'map') {
     for (const [name, entry] of entriesOf(place)) {
-      if (entry.node.kind === 'scalar' && entry.node.type === 'null') take(name, entry);
+      if (isNothing(entry.node)) take(name, entry);
       else set(name, readWord(entry, `the value of the environment variable ${quote(name)}`), entry);
     }
   } else {

@@ -25,7 +25,7 @@ import {
   required,
 } from '../fields.ts';
 import { parseSize } from '../values.ts';
-import { quote } from '../yaml/yaml-node.ts';
+import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { checkLimits, optionKeys, readOptions } from './container-options.ts';
 import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
@@ -198,7 +198,7 @@ export function checkAlias(place: Place, alias: string): string | undefined {
 
 function readEnvironment(place: Place): (readonly [string, string])[] {
   const { node } = place;
-  if (node.kind === 'scalar' && node.type === 'null') return [];
+  if (isNothing(node)) return [];
   if (node.kind !== 'map') {
     mustBe(place, '"environment"', 'a mapping', 'write each variable as NAME: "value"');
     return [];
@@ -274,6 +274,6 @@ function readRestartPolicy(place: Place): RestartPolicy | undefined {
 }
 
 function readRetryCount(place: Place): number | undefined {
-  if (place.node.kind === 'scalar' && place.node.type === 'null') return undefined;
+  if (isNothing(place.node)) return undefined;
   return readInteger(place, '"maximum_retry_count"', 1, Number.MAX_SAFE_INTEGER);
 }

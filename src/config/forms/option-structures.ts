@@ -1,7 +1,7 @@
 import type { Json } from '../../model/container/options.ts';
 import { complain, type Fields, type Place, readFields, readItems, required } from '../fields.ts';
-import { quote, type YamlNode } from '../yaml/yaml-node.ts';
-import { isNothing, readBytes, readNumber, readPairs, readScalar } from './option-values.ts';
+import { isNothing, quote, type YamlNode } from '../yaml/yaml-node.ts';
+import { readBytes, readNumber, readPairs, readScalar } from './option-values.ts';
 
 // Options that have a structure of their own in Docker's create call.
 
@@ -67,7 +67,7 @@ function readLongDevice(place: Place): Json | undefined {
   const path = source === undefined ? undefined : readScalar(source, '"source"');
   const text = (key: string): string | undefined => {
     const entry = fields?.entries.get(key);
-    return entry === undefined || isNothing(entry) ? undefined : readScalar(entry, quote(key));
+    return entry === undefined || isNothing(entry.node) ? undefined : readScalar(entry, quote(key));
   };
   return path === undefined ? undefined : deviceOf(path, text('target'), text('permissions'));
 }
@@ -95,7 +95,7 @@ function readDeviceRequest(place: Place, implied: readonly string[]): Json | und
   if (entries === undefined) return undefined;
   const texts = (key: string): readonly string[] => {
     const entry = entries.get(key);
-    return entry === undefined || isNothing(entry)
+    return entry === undefined || isNothing(entry.node)
       ? []
       : itemsOf(entry, quote(key), (item) => readScalar(item, `an entry of ${quote(key)}`)).map(String);
   };
@@ -126,7 +126,7 @@ export function readBlockLimits(place: Place, what: string): Json | undefined {
   const weight = (entry: Place): number | undefined => readNumber(entry, '"weight"', [0, 1000]);
   const limits: Record<string, Json> = {};
   for (const [key, entry] of entries) {
-    if (isNothing(entry)) continue;
+    if (isNothing(entry.node)) continue;
     const name = Object.hasOwn(rates, key) ? rates[key] : undefined;
     const value =
       key === 'weight'

@@ -1,11 +1,9 @@
 import { complain, entriesOf, mustBe, type Place, readItems } from '../fields.ts';
 import { parseGrace, parseSize } from '../values.ts';
-import { quote } from '../yaml/yaml-node.ts';
+import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { accept } from './read-parts.ts';
 
 // Values that Compose takes as numbers, truth values or texts: a variable's value is always a text.
-
-export const isNothing = ({ node }: Place): boolean => node.kind === 'scalar' && node.type === 'null';
 
 /** Any scalar as it is written: numbers and truth values too, since Compose makes texts of them. */
 export function readScalar(place: Place, what: string): string | undefined {
@@ -88,7 +86,7 @@ export function readPairs(place: Place, what: string): readonly (readonly [strin
     return [];
   }
   return [...entriesOf(place)].flatMap(([name, entry]) => {
-    const text = isNothing(entry) ? '' : readScalar(entry, `${quote(name)} in ${what}`);
+    const text = isNothing(entry.node) ? '' : readScalar(entry, `${quote(name)} in ${what}`);
     return text === undefined ? [] : [[name, text, entry] as const];
   });
 }

@@ -61,6 +61,9 @@ export function quote(text: string): string {
   return visibleText(JSON.stringify(short));
 }
 
+/** True for a key without a value, `~` and `null`. */
+export const isNothing = (node: YamlNode): boolean => node.kind === 'scalar' && node.type === 'null';
+
 /** What a node is, for "must be …, not …". */
 export function describeNode(node: YamlNode): string {
   if (node.kind === 'list') return node.items.length === 0 ? 'an empty list' : 'a list';

@@ -9,7 +9,7 @@ import { at, entriesAt, listAt, numberAt, parseJson, textAt, textsAt } from '../
 import type { NetworkPlace } from './name-network.ts';
 
 /** JSON of `ContainerNames`, with the mesh ports that are published for names alone: Docker knows only bindings. */
-export const namesLabel = 'drover.names';
+const namesLabel = 'drover.names';
 
 /** By `80/tcp`: where Docker publishes a port of the container. */
 export type Bindings = Record<string, { readonly HostIp?: string; readonly HostPort: string }[]>;
@@ -37,9 +37,9 @@ export function namesToLabel({ names, ports }: Pick<ContainerSpec, 'names' | 'po
 const meshText = ({ meshPort, protocol }: NamedPort): string => `${meshPort}/${protocol}`;
 
 /**
- * Docker's settings of the host for names: where they are looked up, and the network. There Docker's own name server
- * stands in front, which sets `ndots:0`: a name without dots is tried as it is first. Where the option is set besides, it
- * passes no name without dots on.
+ * The host settings for names: the name server and the network. On such a network Docker puts its own name server in
+ * front and sets `ndots:0` in the container. If the create call sets that option too, Docker (26) no longer passes names
+ * without dots to the name server given here.
  */
 export function hostBody(names: ContainerNames | undefined, place?: NetworkPlace): Readonly<Record<string, unknown>> {
   const hosts = hostLines(names);

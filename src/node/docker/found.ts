@@ -9,7 +9,7 @@ import { fillLabel, isManaged } from './spec.ts';
 
 const composeLabel = (name: string): string => `com.docker.compose.${name}`;
 
-/** Everything of the node's Docker that is not drover's. A container that goes away meanwhile is left out. */
+/** Everything of the node's Docker that is not drover's. A container that is removed during the reading is left out. */
 export async function findDocker(api: DockerApi, signal: AbortSignal): Promise<FoundDocker> {
   const what = 'list the containers';
   const budget = createBudget(dockerListingBytes);
@@ -55,7 +55,7 @@ function readFoundVolume(entry: unknown): FoundVolume[] {
 }
 
 /** From `GET /containers/ID/json` and the image's answer. */
-export function readFoundContainer(inspected: unknown, image: unknown): FoundContainer {
+function readFoundContainer(inspected: unknown, image: unknown): FoundContainer {
   const label = (name: string) => textAt(inspected, 'Config', 'Labels', composeLabel(name));
   const project = label('project');
   const service = label('service');

@@ -56,7 +56,7 @@ const bindBody = ({ source, mountpoint, readOnly, propagation }: NodeBind): Json
 });
 
 /** Name of the Docker volume for an image's own volume at this path. */
-export const imageVolumeName = (app: AppName, path: string): string =>
+const imageVolumeName = (app: AppName, path: string): string =>
   `${containerName(app)}-${createHash('md5').update(path, 'utf8').digest('hex').slice(0, 8)}`;
 
 /** Docker cannot start the container without this directory, which is missing after a boot until the boot-gate makes it. */

@@ -48,7 +48,7 @@ export interface NameRules extends Pick<NetworkTable, 'proxies' | 'open' | 'peer
 
 /** The set of the held ports, which is there also while the node has no names. */
 const holdSet = 'type ipv4_addr . inet_proto . inet_service; flags timeout;';
-export const declareHolds = `add table ${namesTable}\nadd set ${namesTable} hold { ${holdSet} }\n`;
+const declareHolds = `add table ${namesTable}\nadd set ${namesTable} hold { ${holdSet} }\n`;
 
 /**
  * The whole table as nft loads it. The script that loads it adds the map `own`, from virtual addresses to the addresses

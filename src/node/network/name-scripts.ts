@@ -49,7 +49,7 @@ export const readNamesCommand = `if ${isSetUp}; then
 fi`;
 
 /** `ADDRESS protocol port remaining` of each held port at a virtual address, from the table for names on stdin. */
-export const remainingNameHolds = `tr ',{}' '\\n\\n\\n' |
+const remainingNameHolds = `tr ',{}' '\\n\\n\\n' |
   sed -nE 's/^[^0-9]*([0-9.]+) \\. (tcp|udp) \\. ([0-9]+) timeout [0-9a-z]+ expires ([1-9][0-9a-z]*).*$/\\1 \\2 \\3 \\4/p'`;
 
 /** `ADDRESS PORT target` of each UDP port of a table for names on stdin. */

@@ -6,7 +6,7 @@ import { composeKeys, type KeyRule, type KeyRules, type KeySection } from './key
 const rulesOf = (section: KeySection): KeyRules => composeKeys[section];
 
 /** Keys that any mapping may have, which mean nothing. */
-export const isExtension = (key: string): boolean => key.startsWith('x-');
+const isExtension = (key: string): boolean => key.startsWith('x-');
 
 /** The keys of a section that readers read. */
 export const knownKeys = (section: KeySection): readonly string[] =>

@@ -3,10 +3,10 @@ import type { Json } from '../../../model/container/options.ts';
 import { defined } from '../../../model/defined.ts';
 import type { Draft } from '../../draft.ts';
 import { complain, type Place, readFields } from '../../fields.ts';
-import { quote } from '../../yaml/yaml-node.ts';
+import { isNothing, quote } from '../../yaml/yaml-node.ts';
 import { addOption, readOption } from '../container-options.ts';
 import { readReservedDevices } from '../option-structures.ts';
-import { isNothing, readBytes, readNumber, readScalar } from '../option-values.ts';
+import { readBytes, readNumber, readScalar } from '../option-values.ts';
 import { checkKeys } from './check-keys.ts';
 import type { KeySection } from './keys.ts';
 import type { ComposeService } from './service.ts';
@@ -38,13 +38,13 @@ const restartWith = (restartPolicy: RestartPolicy) => ({
 
 /** The entries of a mapping whose keys are checked; undefined where there is none. */
 function entriesIn(place: Place | undefined, section: KeySection): Entries | undefined {
-  if (place === undefined || isNothing(place)) return undefined;
+  if (place === undefined || isNothing(place.node)) return undefined;
   checkKeys(place, section);
   return readFields(place, quote(section))?.entries;
 }
 
 function readMemory(place: Place | undefined, { memoryLimitBytes }: Draft): Pick<Draft, 'memoryLimitBytes'> {
-  const bytes = place === undefined || isNothing(place) ? undefined : readBytes(place, '"memory"');
+  const bytes = place === undefined || isNothing(place.node) ? undefined : readBytes(place, '"memory"');
   if (place === undefined || bytes === undefined) return {};
   if (memoryLimitBytes !== undefined && memoryLimitBytes !== bytes) {
     complain(place, 'it differs from "mem_limit"', 'keep one of the two');
@@ -69,7 +69,8 @@ function readResources(
     draft.options,
   );
   const devices = reserved?.get('devices');
-  const requests = devices === undefined || isNothing(devices) ? undefined : readReservedDevices(devices, '"devices"');
+  const requests =
+    devices === undefined || isNothing(devices.node) ? undefined : readReservedDevices(devices, '"devices"');
   const own: Json | undefined = entries.has('gpus') ? undefined : requests;
   if (requests !== undefined && own === undefined && devices !== undefined) {
     complain(devices, '"gpus" and "devices" in "deploy" ask for devices', 'keep one of the two');
@@ -82,8 +83,8 @@ function readResources(
 function readPolicy(policy: Entries): RestartPolicy | undefined {
   const condition = policy.get('condition');
   const attempts = policy.get('max_attempts');
-  const word = condition === undefined || isNothing(condition) ? 'any' : readScalar(condition, '"condition"');
-  const count = attempts === undefined || isNothing(attempts) ? undefined : readNumber(attempts, '"max_attempts"');
+  const word = condition === undefined || isNothing(condition.node) ? 'any' : readScalar(condition, '"condition"');
+  const count = attempts === undefined || isNothing(attempts.node) ? undefined : readNumber(attempts, '"max_attempts"');
   if (word === 'none') return { name: 'never' };
   if (word === 'any' || word === 'always') return { name: 'always' };
   if (word === 'unless-stopped') return { name: word };
@@ -99,7 +100,7 @@ export function readReplicas({ entries }: ComposeService): number {
   const deploy = entries.get('deploy');
   const inDeploy = deploy?.node.kind === 'map' ? readFields(deploy, '"deploy"')?.entries.get('replicas') : undefined;
   const scale = entries.get('scale');
-  const places = [scale, inDeploy].filter((place) => place !== undefined && !isNothing(place));
+  const places = [scale, inDeploy].filter((place) => place !== undefined && !isNothing(place.node));
   const counts = places.flatMap((place) => {
     const count = place === undefined ? undefined : readNumber(place, place === scale ? '"scale"' : '"replicas"');
     return count === undefined || place === undefined ? [] : [{ count, place }];

@@ -1,14 +1,14 @@
 import { type ComposeEnvironment, takeFromEnvironment } from '../../env/env-files.ts';
 import type { FileContext } from '../../env/file-context.ts';
 import { entriesOf, mustBe, type Place, readItems, readText } from '../../fields.ts';
-import { quote } from '../../yaml/yaml-node.ts';
+import { isNothing, quote } from '../../yaml/yaml-node.ts';
 import { checkVariable, readAssignments } from '../read-parts.ts';
 
 export const noEnvironment: ComposeEnvironment = { set: [], unset: new Set() };
 
 export function readEnvironment(place: Place, context: FileContext): ComposeEnvironment {
   const { node } = place;
-  if (node.kind === 'scalar' && node.type === 'null') return noEnvironment;
+  if (isNothing(node)) return noEnvironment;
   if (node.kind !== 'map' && node.kind !== 'list') {
     mustBe(place, '"environment"', 'a mapping or a list', 'write each variable as NAME: "value"');
     return noEnvironment;
@@ -29,7 +29,7 @@ export function readEnvironment(place: Place, context: FileContext): ComposeEnvi
     }
   } else {
     for (const [name, entry] of entriesOf(place)) {
-      if (entry.node.kind === 'scalar' && entry.node.type === 'null') {
+      if (isNothing(entry.node)) {
         take(name, entry);
         continue;
       }

@@ -87,7 +87,7 @@ export const meanings: Readonly<Partial<Record<KeySection, Readonly<Record<strin
     tmpfs: 'More about a folder in memory.',
   },
   'service.volumes.bind': {
-    create_host_path: 'false: the path must be there.',
+    create_host_path: 'true: creates a folder where the node has nothing. Otherwise the path must be there.',
     propagation: 'How mounts below it spread.',
     selinux: 'z or Z.',
   },

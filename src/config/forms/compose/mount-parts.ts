@@ -51,7 +51,7 @@ export interface TmpfsPart extends MountPart {
 }
 
 /** What a bind with a relative path is, where drover's own rule is not meant. */
-export const bindChoices = ['volume', 'files'] as const;
+const bindChoices = ['volume', 'files'] as const;
 export type BindChoice = (typeof bindChoices)[number];
 
 const hint = 'write "name:/data" for a volume, or "/path/of/the/node:/data"';

@@ -5,6 +5,7 @@ import {
   complain,
   complainAtKey,
   entriesOf,
+  noteAtKey,
   type Place,
   readFields,
   readItems,
@@ -12,7 +13,7 @@ import {
   readText,
   scalarAt,
 } from '../../fields.ts';
-import { quote } from '../../yaml/yaml-node.ts';
+import { isNothing, quote } from '../../yaml/yaml-node.ts';
 import { checkKeys } from './check-keys.ts';
 import { type ComposeService, readKey } from './service.ts';
 
@@ -29,7 +30,7 @@ export type Networks = ReadonlyMap<string, Network>;
 /** Every file has the network `default`. */
 export function readTopNetworks(place: Place | undefined): Networks {
   const networks = new Map<string, Network>([[defaultNetwork, { name: defaultNetwork, isInternal: false }]]);
-  if (place === undefined || isNothing(place)) return networks;
+  if (place === undefined || isNothing(place.node)) return networks;
   for (const [key, entry] of readFields(place, '"networks"')?.entries ?? []) {
     const network = readNetwork(key, entry);
     if (network !== undefined) networks.set(key, network);
@@ -37,12 +38,11 @@ export function readTopNetworks(place: Place | undefined): Networks {
   return networks;
 }
 
-const isNothing = ({ node }: Place): boolean => node.kind === 'scalar' && node.type === 'null';
 const isTrue = (place: Place | undefined): boolean => place?.node.kind === 'scalar' && place.node.value === true;
 
 function readNetwork(key: string, place: Place): Network | undefined {
   if (!checkNetworkName(key, place, true)) return undefined;
-  if (isNothing(place)) return { name: key, isInternal: false };
+  if (isNothing(place.node)) return { name: key, isInternal: false };
   const fields = readFields(place, `the network ${quote(key)}`);
   if (fields === undefined) return undefined;
   checkKeys(place, 'network');
@@ -50,7 +50,7 @@ function readNetwork(key: string, place: Place): Network | undefined {
   const isExternal = external !== undefined && (isTrue(external) || external.node.kind === 'map');
   if (isExternal) {
     const message = `the network ${quote(key)} is external: here only services of this deployment are on it`;
-    external.report({ offset: external.keyOffset, path: external.path, message, isNote: true });
+    noteAtKey(external, message);
   }
   // Early files have `external: {name: …}`.
   const named = fields.entries.get('name') ?? (isExternal ? entriesOf(external).get('name') : undefined);
@@ -98,16 +98,16 @@ interface Joined {
 }
 
 function readJoined(place: Place, networks: Networks): readonly Joined[] {
-  if (isNothing(place)) return [];
+  if (isNothing(place.node)) return [];
   if (place.node.kind === 'map') {
     return [...entriesOf(place)].flatMap(([key, entry]) => {
       const atKey = { ...entry, node: entry.key ?? entry.node };
-      if (!isKnown(key, atKey, networks) || isNothing(entry))
+      if (!isKnown(key, atKey, networks) || isNothing(entry.node))
         return isKnownKey(key, networks) ? [{ key, aliases: [] }] : [];
       const fields = readFields(entry, `the network ${quote(key)}`);
       checkKeys(entry, 'service.networks');
       const aliases = fields?.entries.get('aliases');
-      return [{ key, aliases: aliases === undefined || isNothing(aliases) ? [] : readAliases(aliases) }];
+      return [{ key, aliases: aliases === undefined || isNothing(aliases.node) ? [] : readAliases(aliases) }];
     });
   }
   const items = readItems(place, '"networks"', 'a list or a mapping of networks') ?? [];

@@ -4,6 +4,7 @@ import {
   complain,
   entriesOf,
   mustBe,
+  note,
   type Place,
   type Placed,
   readFields,
@@ -105,10 +106,6 @@ function pair(place: Place, text: string, { containers, hosts, protocol, address
     place,
   }));
   return { ports, exposes: [] };
-}
-
-function note({ node, path, report }: Place, message: string): void {
-  report({ offset: node.offset, path, message, isNote: true });
 }
 
 function readLongPort(place: Place): ComposePorts {

@@ -2,7 +2,7 @@ import type { VolumeMount } from '../../../model/config.ts';
 import type { ContainerFile } from '../../../model/container/file.ts';
 import { unpackTree } from '../../../model/container/file-tree.ts';
 import { SealedContent } from '../../../model/container/sealed-content.ts';
-import { complain, entriesOf, type Place } from '../../fields.ts';
+import { complain, entriesOf, note } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';
 import { idOfVolume } from '../read-parts.ts';
 import { type BindPart, readChoice } from './mount-parts.ts';
@@ -67,8 +67,4 @@ const volumeOf = (app: string, { mountpoint, readOnly }: BindPart): RelativeBind
 function choiceOf(entries: ComposeService['entries']): ReturnType<typeof readChoice> {
   const own = entries.get('x-drover');
   return own === undefined ? undefined : readChoice(entriesOf(own).get('bind'));
-}
-
-function note({ node, path, report }: Place, message: string): void {
-  report({ offset: node.offset, path, message, isNote: true });
 }

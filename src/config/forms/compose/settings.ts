@@ -6,7 +6,7 @@ import type { Draft } from '../../draft.ts';
 import { readEnvFiles } from '../../env/env-files.ts';
 import { complain, complainAtKey, type Place, readText, scalarAt } from '../../fields.ts';
 import { splitShellWords } from '../../shell-words.ts';
-import { quote } from '../../yaml/yaml-node.ts';
+import { isNothing, quote } from '../../yaml/yaml-node.ts';
 import { checkLabel, checkLimits, hasVariables, readOptions } from '../container-options.ts';
 import { commonReaders, readSettings, type SettingReaders } from '../container-settings.ts';
 import { readBytes } from '../option-values.ts';
@@ -133,7 +133,7 @@ function readRestart(place: Place): RestartPolicy | undefined {
 /** One text is cut into words as a shell does it. `[]` and `""` clear what the image has. */
 function readCommand(place: Place, what: string): readonly string[] | undefined {
   const { node } = place;
-  if (node.kind === 'scalar' && node.type === 'null') return undefined;
+  if (isNothing(node)) return undefined;
   if (node.kind === 'list') {
     const words = node.items.length === 0 ? [] : readWords(place, what, 'write one string or a list of strings');
     // What Compose users write to clear an entrypoint.

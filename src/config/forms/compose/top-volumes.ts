@@ -1,6 +1,6 @@
 import type { VolumeId } from '../../../model/config.ts';
 import { complain, complainAtKey, entriesOf, type Place, readFields, readName, readText, typed } from '../../fields.ts';
-import { quote } from '../../yaml/yaml-node.ts';
+import { isNothing, quote } from '../../yaml/yaml-node.ts';
 import { checkVolumeId } from '../read-parts.ts';
 import { checkKeys } from './check-keys.ts';
 
@@ -16,15 +16,13 @@ export type VolumeDefinitions = ReadonlyMap<string, VolumeDefinition>;
 
 export function readTopVolumes(place: Place | undefined): VolumeDefinitions {
   const definitions = new Map<string, VolumeDefinition>();
-  if (place === undefined || isNothing(place)) return definitions;
+  if (place === undefined || isNothing(place.node)) return definitions;
   for (const [key, volume] of readFields(place, '"volumes"')?.entries ?? []) {
-    const definition = isNothing(volume) ? { kind: 'volume' as const } : readDefinition(key, volume);
+    const definition = isNothing(volume.node) ? { kind: 'volume' as const } : readDefinition(key, volume);
     if (definition !== undefined) definitions.set(key, definition);
   }
   return definitions;
 }
-
-const isNothing = ({ node }: Place): boolean => node.kind === 'scalar' && node.type === 'null';
 
 function readDefinition(key: string, place: Place): VolumeDefinition | undefined {
   const entries = readFields(place, `the volume ${quote(key)}`)?.entries;
@@ -38,7 +36,7 @@ function readDefinition(key: string, place: Place): VolumeDefinition | undefined
   if (driver !== undefined && !isLocal(driver)) {
     return complain(driver, 'only the driver "local" is known', 'remove "driver": drover keeps volumes in ZFS');
   }
-  const other = options === undefined || isNothing(options) ? undefined : readDriverOptions(options);
+  const other = options === undefined || isNothing(options.node) ? undefined : readDriverOptions(options);
   if (other === 'reported') return undefined;
   if (other !== undefined) return other;
   const id = name ?? (isExternal ? key : undefined);
@@ -69,7 +67,7 @@ function readExternal(place: Place): boolean {
 
 function isLocal(driver: Place): boolean {
   const { node } = driver;
-  return isNothing(driver) || (node.kind === 'scalar' && (node.source === 'local' || node.source === ''));
+  return isNothing(driver.node) || (node.kind === 'scalar' && (node.source === 'local' || node.source === ''));
 }
 
 /** `type`, `o` and `device` are those of mount(8). */
@@ -78,7 +76,7 @@ function readDriverOptions(place: Place): VolumeDefinition | 'reported' | undefi
   if (entries === undefined) return 'reported';
   const text = (key: string): string => {
     const entry = entries.get(key);
-    return entry === undefined || isNothing(entry) ? '' : (readText(entry, quote(key)) ?? '');
+    return entry === undefined || isNothing(entry.node) ? '' : (readText(entry, quote(key)) ?? '');
   };
   const [type, device] = [text('type'), text('device')];
   const options = text('o')

@@ -4,7 +4,7 @@ import type { NodeBind } from '../../../model/container/mounts.ts';
 import { defined } from '../../../model/defined.ts';
 import type { TmpfsMount } from '../../draft.ts';
 import { complain, entriesOf, type Place, type Placed, readItems } from '../../fields.ts';
-import { quote } from '../../yaml/yaml-node.ts';
+import { isNothing, quote } from '../../yaml/yaml-node.ts';
 import { idOfVolume } from '../read-parts.ts';
 import { type BindPart, plainPath, readMount, readTmpfs, type VolumePart, type WrittenMount } from './mount-parts.ts';
 import { readRelativeBind } from './relative-binds.ts';
@@ -47,8 +47,7 @@ export const volumesArea: ComposeArea = {
 
 function writtenMounts({ entries }: ComposeService): readonly WrittenMount[] {
   const [volumes, tmpfs] = [entries.get('volumes'), entries.get('tmpfs')];
-  const isEmpty = (place: Place | undefined): boolean =>
-    place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null');
+  const isEmpty = (place: Place | undefined): boolean => place === undefined || isNothing(place.node);
   const items =
     volumes === undefined || isEmpty(volumes) ? [] : (readItems(volumes, '"volumes"', 'a list', hint) ?? []);
   return [

@@ -77,7 +77,7 @@ describe('a run with dependencies', () => {
     expect(containerOf(scene, 'n2', 'web')).toBeUndefined();
   });
 
-  it('waits for a job no longer than timeouts.job, reports meanwhile, and goes on waiting in the next run', async () => {
+  it('waits for a job no longer than timeouts.job, reports progress, and goes on waiting in the next run', async () => {
     const scene = sceneOf({ 'acme/job:1': ends(0, 700_000) });
     const outcome = messageOf(await scene.engine.converge(signal));
     expect(outcome).toContain('it still runs after 600 s');
