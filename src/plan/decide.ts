@@ -161,9 +161,14 @@ function decideContainers(
   const reason = reasons.join('; ');
   const isDown = here.state === 'exited' || here.state === 'created';
   const canJustStart = isDown && different.length === 0 && tasks.every(isSameData);
-  if (canJustStart) return { stops, start: { spec, reason } };
+  if (canJustStart) return { stops, start: { spec: withOwnNames(spec, here), reason } };
   stops.push({ node, app: app.name, reason });
   return { stops, start: { spec: fresh(), reason, ...asksPorts } };
+}
+
+/** A container made without names has none when it is started again, so the tables must not send clients to its address. */
+function withOwnNames({ names, ...spec }: ContainerSpec, here: Container): ContainerSpec {
+  return here.spec.names === undefined ? spec : { ...spec, ...defined({ names }) };
 }
 
 function specOn(

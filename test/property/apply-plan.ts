@@ -2,6 +2,7 @@ import type { ClusterState, Container, NodeFacts, NodeState, Snapshot, Volume } 
 import type { NodeName } from '../../src/model/config.ts';
 import { containerName, printImage } from '../../src/model/names.ts';
 import { type Action, type ActionOf, assertNever } from '../../src/model/plan.ts';
+import { differences } from '../../src/plan/container-spec.ts';
 import { heldText } from '../../src/plan/names/desired.ts';
 import { mergeNetwork } from '../../src/plan/steps/network-tables.ts';
 import { aVolume, imageIdOf, nodeId } from '../builders.ts';
@@ -170,7 +171,13 @@ function startContainer(state: ClusterState, { node, spec, asksPorts }: ActionOf
     if (volume.role !== 'owner' || !volume.mounted) throw new Error(`${spec.application} starts without ${volume.id}`);
   }
   expectPortsFree(state, spec);
-  const { images, imagePorts } = factsOf(state, node);
+  const { containers: now, images, imagePorts } = factsOf(state, node);
+  const stopped = now.find(({ managed, application }) => managed && application === spec.application);
+  // Like the step: the right container is started again, with the ports that its image had when it was created.
+  if (stopped !== undefined && differences(spec, stopped).length === 0)
+    return change(state, node, ({ containers }) => ({
+      containers: containers.map((one): Container => (one === stopped ? { ...one, state: 'running' } : one)),
+    }));
   // An image that no node had exposes nothing here.
   const exposes = asksPorts === true ? undefined : imagePorts?.[images[spec.image] ?? ''];
   const container: Container = {

@@ -55,6 +55,18 @@ describe('names', () => {
     expectPlan('names-upgrade', aConfig([web], { a: ['web'], b: [] }), state);
   });
 
+  it('lead to the external ports of a container that was made without names and is started again', () => {
+    const [running, stopped] = ['running', 'exited'].map((state) => {
+      const containers = [aContainer(web, 'a', { state: state as Container['state'] })];
+      return makePlan(aConfig([web], { a: ['web'], b: [] }), aCluster(onNode('a', { ...ready, containers })));
+    });
+    const entries = (plan: typeof running) =>
+      plan?.steps.flatMap(({ action }) => (action.kind === 'replace-network' ? (action.names?.entries ?? []) : []));
+    expect(stopped?.steps.some(({ action }) => action.kind === 'start-container')).toBe(true);
+    expect(entries(stopped)).toEqual(entries(running));
+    expect(entries(stopped)?.[0]?.at).toBe('a');
+  });
+
   it('are the same on nodes that do not have them, where nothing is planned', () => {
     const state = aCluster(onNode('a', { containers: [named(web)] }), onNode('b'));
     const { steps } = makePlan(aConfig([web], { a: ['web'], b: [] }), state);
