@@ -166,10 +166,14 @@ function decideContainers(
   return { stops, start: { spec: fresh(), reason, ...asksPorts } };
 }
 
-/** A container made without names has none when it is started again, so the tables must not send clients to its address. */
-function withOwnNames({ names, ...spec }: ContainerSpec, here: Container): ContainerSpec {
-  return here.spec.names === undefined ? spec : { ...spec, ...defined({ names }) };
-}
+/**
+ * A container that is started again keeps the names that it was made with, or has none if it was made without: the
+ * tables must not send clients to an address that it does not have.
+ */
+const withOwnNames = ({ names: _desired, ...spec }: ContainerSpec, here: Container): ContainerSpec => ({
+  ...spec,
+  ...defined({ names: here.spec.names }),
+});
 
 function specOn(
   input: PlanInput,

@@ -67,6 +67,19 @@ describe('names', () => {
     expect(entries(stopped)?.[0]?.at).toBe('a');
   });
 
+  it('lead to the address of a container with names also where the node is no longer set up for them', () => {
+    const stopped = aCluster(onNode('a', { containers: [named(web, { state: 'exited' })] }), onNode('b', ready));
+    const config = aConfig([web], { a: ['web'], b: [] });
+    const running = aCluster(onNode('a', { containers: [named(web)] }), onNode('b', ready));
+    const [before, after] = [stopped, running].map((state) =>
+      makePlan(config, state).steps.flatMap(({ action }) =>
+        action.kind === 'replace-network' ? (action.names?.entries ?? []) : [],
+      ),
+    );
+    expect(before?.length).toBeGreaterThan(0);
+    expect(before).toEqual(after);
+  });
+
   it('are the same on nodes that do not have them, where nothing is planned', () => {
     const state = aCluster(onNode('a', { containers: [named(web)] }), onNode('b'));
     const { steps } = makePlan(aConfig([web], { a: ['web'], b: [] }), state);
