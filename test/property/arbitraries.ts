@@ -67,7 +67,8 @@ export const config: fc.Arbitrary<Config> = fc
     });
   });
 
-const container = (name: string): fc.Arbitrary<(node: NodeName) => Container> =>
+/** `own`: what tells its addresses and mesh ports from those of the other applications; 0 if they may be the same. */
+const container = (name: string, own: number): fc.Arbitrary<(node: NodeName) => Container> =>
   fc
     .record({
       app: fc.nat({ max: 2 }).chain((index) => application(name, index)),
@@ -75,8 +76,8 @@ const container = (name: string): fc.Arbitrary<(node: NodeName) => Container> =>
       imageId: fc.constantFrom(undefined, 'sha256:old'),
       names: fc.option(
         fc.record({
-          address: fc.constantFrom('198.18.0.1', '198.18.0.2', '198.19.0.1', '10.0.0.1'),
-          meshPort: fc.constantFrom(20_001, 20_002, 80),
+          address: fc.constantFrom(`198.18.${own}.1`, `198.18.${own}.2`, `198.19.${own}.1`, `10.0.${own}.1`),
+          meshPort: fc.constantFrom(20_001 + 10 * own, 20_002 + 10 * own, 80),
         }),
         { nil: undefined },
       ),
@@ -124,9 +125,9 @@ const anyCopy = (id: string): fc.Arbitrary<(node: NodeName) => Volume> =>
 /** Absent in one of two cases. */
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 
-const parts = (copies: (id: string) => fc.Arbitrary<(node: NodeName) => Volume>) =>
+const parts = (copies: (id: string) => fc.Arbitrary<(node: NodeName) => Volume>, isSound = false) =>
   fc.record({
-    containers: fc.tuple(...appNames.map((name) => maybe(container(name)))),
+    containers: fc.tuple(...appNames.map((name, index) => maybe(container(name, isSound ? index + 1 : 0)))),
     volumes: fc.tuple(...volumeIds.map((id) => maybe(copies(id)))),
     foreign: maybe(fc.constantFrom(...appNames)).map((name) => (name === undefined ? [] : [`foreign-${name}`])),
     present: fc.boolean(),
@@ -172,10 +173,13 @@ export const anyCluster: fc.Arbitrary<ClusterState> = fc
     ),
   );
 
-/** Three reachable nodes as drover leaves them: each volume with one owner or none, containers anywhere. */
+/**
+ * Three reachable nodes as drover leaves them: each volume with one owner or none, no address for names with two
+ * applications, containers anywhere.
+ */
 export const soundCluster: fc.Arbitrary<ClusterState> = fc
   .record({
-    nodes: fc.tuple(...nodeNames.map(() => parts(() => fc.constant(() => aVolume('none'))))),
+    nodes: fc.tuple(...nodeNames.map(() => parts(() => fc.constant(() => aVolume('none')), true))),
     owners: fc.tuple(...volumeIds.map(() => fc.constantFrom(undefined, ...nodeNames))),
     mounted: fc.boolean(),
     limit: fc.constantFrom(...limits),
