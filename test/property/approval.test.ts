@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Config, NodeName } from '../../src/model/config.ts';
 import type { ApplyPolicy } from '../../src/model/events.ts';
@@ -6,6 +5,7 @@ import type { StepId } from '../../src/model/plan.ts';
 import { aConfig, aMount, anApplication } from '../builders.ts';
 import { createClock } from '../fakes/clock.ts';
 import { createScene, type Scene } from '../fakes/scene.ts';
+import fc from '../support/random.ts';
 
 const nodes = ['n1', 'n2', 'n3'] as const;
 const names = ['a', 'b', 'c'] as const;

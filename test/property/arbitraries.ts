@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import type { ClusterState, Container, Volume } from '../../src/model/cluster.ts';
 import type { Application, Config, NodeName } from '../../src/model/config.ts';
 import {
@@ -17,6 +16,7 @@ import {
   tcp,
   unreachable,
 } from '../builders.ts';
+import fc from '../support/random.ts';
 
 export const nodeNames = ['a', 'b', 'c'] as const;
 const appNames = ['x', 'y', 'z'] as const;

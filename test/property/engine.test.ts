@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Application, Config, NodeName } from '../../src/model/config.ts';
 import { aConfig, aMount, anApplication, tcp } from '../builders.ts';
 import { createScene, signal } from '../fakes/scene.ts';
+import fc from '../support/random.ts';
 
 const nodes = ['n1', 'n2', 'n3'] as const;
 const names = ['a', 'b', 'c', 'd'] as const;

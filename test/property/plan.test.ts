@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ClusterState, ContainerSpec, NodeFacts } from '../../src/model/cluster.ts';
 import type { Config } from '../../src/model/config.ts';
@@ -6,6 +5,7 @@ import { nodesOf, type Plan, type Step, type StepId } from '../../src/model/plan
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { nodeId } from '../builders.ts';
 import { printPlan } from '../support/print-plan.ts';
+import fc from '../support/random.ts';
 import { applyAction } from './apply-plan.ts';
 import { anyCluster, config, reversedKeys, soundCluster } from './arbitraries.ts';
 

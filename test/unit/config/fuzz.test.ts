@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import { printProblems } from '../../../src/config/problems.ts';
+import fc from '../../support/random.ts';
 import { idle } from './loading.ts';
 
 /** Whatever the texts: a configuration, or at least one problem whose printed form is no stack trace. */

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createSingleFlight, superseded } from '../../../src/engine/single-flight.ts';
 import { createClock } from '../../fakes/clock.ts';
+import fc from '../../support/random.ts';
 
 function recorded(runMs = 100) {
   const clock = createClock('manual');

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isName, printCommand, printRemote } from '../../../src/model/command-line.ts';
+import fc from '../../support/random.ts';
 
 const print = 'for word in "$@"; do printf "%s\\0" "$word"; done';
 const wordsOf = (line: string): readonly string[] =>

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { commandFailed, printCommand, quote, tailOf } from '../../../src/node/command.ts';
+import fc from '../../support/random.ts';
 
 const shells = ['/bin/sh', '/bin/bash'];
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type {} from '../../../src/tui/screen.ts';
 import {
@@ -11,6 +10,7 @@ import {
   insertText,
 } from '../../../src/tui/text/field.ts';
 import { widthOfRow } from '../../../src/tui/text/fit.ts';
+import fc from '../../support/random.ts';
 
 const shown = ({ text, caret }: Field): string => {
   const all = [...text];

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { actions } from '../../../src/tui/actions/actions.ts';
 import { keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
@@ -8,6 +7,7 @@ import type { Message, Part, ScreenInput } from '../../../src/tui/screen.ts';
 import type { Effect } from '../../../src/tui/state.ts';
 import { update } from '../../../src/tui/update.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
+import fc from '../../support/random.ts';
 import { allShown, anInput, aView, aViewWithWork } from './update-parts.ts';
 
 const problems = [{ file: 'deployment.yml', line: 1, column: 1, path: '', message: 'is wrong' }];

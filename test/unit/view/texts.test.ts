@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainText } from '../../../src/model/plain-text.ts';
 import { closest } from '../../../src/view/closest.ts';
 import { diffLines } from '../../../src/view/diff.ts';
 import { alignRows, cell, numberCell } from '../../../src/view/lines.ts';
 import { redact } from '../../../src/view/redact.ts';
+import fc from '../../support/random.ts';
 
 describe('redact', () => {
   it('hides the values of every environment and keeps the names', () => {

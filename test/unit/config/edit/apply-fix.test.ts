@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyFix, applyFixes } from '../../../../src/config/edit/apply-fix.ts';
 import { loadConfig } from '../../../../src/config/load.ts';
 import type { ConfigProblem, ProblemFix } from '../../../../src/model/config.ts';
+import fc from '../../../support/random.ts';
 import { idle } from '../loading.ts';
 
 function problemsOf(application: string, deployment = idle, drover?: string): readonly ConfigProblem[] {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { moveApplication } from '../../../../src/config/edit/edit.ts';
+import fc from '../../../support/random.ts';
 
 const edited = (text: string, app: string, node: string): string => {
   const result = moveApplication(text, app, node);

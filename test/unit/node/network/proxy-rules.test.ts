@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { NetworkTable, PortKey, Proxy } from '../../../../src/model/cluster.ts';
 import {
@@ -12,6 +11,7 @@ import {
   renderHoldsEnd,
   renderRules,
 } from '../../../../src/node/network/proxy-rules.ts';
+import fc from '../../../support/random.ts';
 
 const golden = (name: string): string =>
   readFileSync(new URL(`../../../golden/rules/${name}`, import.meta.url), 'utf8');

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Leftovers } from '../../../../src/engine/run/leftovers.ts';
 import { AppError } from '../../../../src/model/errors.ts';
@@ -16,6 +15,7 @@ import {
 import { exits } from '../../../../src/node/zfs/scripts.ts';
 import { createZfsStore } from '../../../../src/node/zfs/store.ts';
 import { type Sent, scriptedConnection } from '../../../fakes/scripted-connection.ts';
+import fc from '../../../support/random.ts';
 
 const golden = (name: string): string => readFileSync(new URL(`../../../golden/zfs/${name}`, import.meta.url), 'utf8');
 const signal = new AbortController().signal;

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { framePane } from '../../../../src/tui/frame/frame.ts';
 import { unicodeGlyphs } from '../../../../src/tui/frame/glyphs.ts';
 import { arrangementOf, insideOf, type Layout, layoutOf } from '../../../../src/tui/frame/layout.ts';
 import { type Rect, type Size, span } from '../../../../src/tui/frame/rows.ts';
 import type { PaneId, UiState } from '../../../../src/tui/state.ts';
+import fc from '../../../support/random.ts';
 import { textOf } from '../cluster-scenes.ts';
 
 type Ui = Pick<UiState, 'focus' | 'zoomed' | 'arrangement'>;

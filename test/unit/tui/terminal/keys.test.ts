@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createInputDecoder } from '../../../../src/tui/terminal/input-decoder.ts';
 import type { InputEvent } from '../../../../src/tui/terminal/input-event.ts';
+import fc from '../../../support/random.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { asciiGlyphs, type Glyphs, unicodeGlyphs } from '../../../../src/tui/frame/glyphs.ts';
 import { cut, fitRow, fitText, graphemesOf, widthOf, widthOfRow } from '../../../../src/tui/text/fit.ts';
+import fc from '../../../support/random.ts';
 
 /** Without escapes: rows have none, for plainText took them. */
 const text = fc

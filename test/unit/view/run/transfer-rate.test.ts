@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StepView } from '../../../../src/view/cluster-view.ts';
 import { transferRate } from '../../../../src/view/run/transfer-rate.ts';
+import fc from '../../../support/random.ts';
 
 const MB = 1_000_000;
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Size } from '../../../../../src/tui/frame/rows.ts';
 import { clusterPart, cursorOf, settleCursor } from '../../../../../src/tui/parts/cluster/cluster.ts';
@@ -11,6 +10,7 @@ import { update } from '../../../../../src/tui/update.ts';
 import type { ClusterView } from '../../../../../src/view/cluster-view.ts';
 import { emptyView } from '../../../../../src/view/reduce.ts';
 import { aConfig, aContainer, anApplication, onNode } from '../../../../builders.ts';
+import fc from '../../../../support/random.ts';
 import { bigView, inputOf, now, sampleView, textOf, uiOf } from '../../cluster-scenes.ts';
 
 const size: Size = { columns: 116, rows: 14 };
