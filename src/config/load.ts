@@ -15,6 +15,7 @@ import { entriesOf, type Place, rootPlace } from './fields.ts';
 import { createFileReport, type FileReport, type Report } from './problems.ts';
 import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes, substituteFor } from './resolve-nodes.ts';
 import { configRevision } from './revision.ts';
+import { readStandbys } from './standby.ts';
 import { parseYaml } from './yaml/parse-yaml.ts';
 import { isNothing } from './yaml/yaml-node.ts';
 
@@ -98,9 +99,11 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
     const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts, names);
     const nodes = resolveNodes(deployed, inventory);
     crossCheck(drafts?.drafts ?? [], deployed);
+    const standbyAt = deployment.root && entriesOf(deployment.root).get('standby');
+    const standbys = readStandbys(standbyAt, { applications: drafts, drafts: drafts?.drafts ?? [], nodes });
     for (const file of [deployment, ...drover]) file.refuseMergeTags();
     if (drafts?.format !== 'compose') application.refuseMergeTags();
-    return { drafts, deployed, nodes, settings, name: name ?? drafts?.deploymentName };
+    return { drafts, deployed, nodes, settings, standbys, name: name ?? drafts?.deploymentName };
   });
   const read = [application, deployment, ...drover].map(({ file }) => file);
   const all = [...read.slice(0, 1), ...further, ...context.reports(), ...read.slice(1)];
@@ -109,10 +112,16 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const sources = paths.length === 0 ? {} : { sources: paths };
   if (problems.length > 0 || content?.drafts === undefined)
     return { ok: false, problems: orUnknown(problems), ...sources };
-  const { drafts, deployed, nodes, settings, name } = content;
+  const { drafts, deployed, nodes, settings, standbys, name } = content;
   const identity =
     name === undefined ? { name: nameOfFolder(options.folder ?? ''), isNamedByFolder: true as const } : { name };
-  const config = assemble(identity, drafts, deployed, nodes, settings);
+  const config = assemble(
+    { ...identity, ...(Object.keys(standbys).length === 0 ? {} : { standbys }) },
+    drafts,
+    deployed,
+    nodes,
+    settings,
+  );
   const notes = all.flatMap((file) => file.notes());
   const tree = options.keepsTree === true ? { tree: plainValue(drafts.tree) } : {};
   return { ok: true, config: notes.length === 0 ? config : { ...config, notes }, ...sources, ...tree };
@@ -192,7 +201,7 @@ function reportEmpty(file: FileReport, path: string, suffix: string): void {
 }
 
 function assemble(
-  identity: Pick<Config, 'name' | 'isNamedByFolder'>,
+  identity: Pick<Config, 'name' | 'isNamedByFolder' | 'standbys'>,
   { format, drafts }: Drafts,
   deployed: readonly DeployedNode[],
   nodes: readonly (readonly [string, Config['nodes'][string]])[],

@@ -34,6 +34,11 @@ export function configRevision(content: { readonly applications: Readonly<Record
       if (hidesCommand === true && hiddenFields.has(key)) line[key] = value;
       else if (!mayBeSecret.has(key)) shown[key] = value;
     }
+    // The programs around snapshots may have a password among their words.
+    shown.volumes = application.volumes.map(({ quiesce: _quiesce, ...volume }) => volume);
+    if (application.volumes.some(({ quiesce }) => quiesce !== undefined)) {
+      line.quiesce = application.volumes.map(({ id, quiesce }) => [id, quiesce]);
+    }
     const contents = files.map(({ content: sealed }) => secretText(sealed));
     // Programs of hooks may have a password among their words.
     if (hooks !== undefined) line.hooks = hooks;

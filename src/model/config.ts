@@ -3,6 +3,7 @@ import type { ContainerFile } from './container/file.ts';
 import type { NodeMounts } from './container/mounts.ts';
 import type { ContainerOptions } from './container/options.ts';
 import { defaultNameRange } from './name-range.ts';
+import type { Quiesce, Retention, Standby } from './standby.ts';
 
 /** Key of a node in deployment.yml: an address or a name. The program uses this key for the node everywhere. */
 export type NodeName = string;
@@ -71,7 +72,11 @@ export interface VolumeMount {
   readonly noCopy?: true;
   /** Compose's `external`: it is never created. */
   readonly mustExist?: true;
+  /** Snapshots that its node takes on a schedule; absent: none. */
+  readonly snapshots?: Retention;
+  readonly quiesce?: Quiesce;
 }
+
 /**
  * What a dependency must have reached. `started`: it runs. `healthy`: its health check has succeeded; without one, its
  * ports answer. `done`: it has exited with code 0.
@@ -213,6 +218,8 @@ export interface Config {
   readonly applications: Readonly<Record<AppName, Application>>;
   /** Every node of deployment.yml, also those with an empty list. Application names sorted. */
   readonly deployment: Readonly<Record<NodeName, readonly AppName[]>>;
+  /** The declared standbys of applications with volumes; absent: none. */
+  readonly standbys?: Readonly<Record<AppName, Standby>>;
   /** Volumes without an application; the plan moves, resizes and retires them like any other. */
   readonly datasets?: readonly PlacedVolume[];
   /** Every node of deployment.yml and drover.yml, under the key used in deployment.yml where it has one. */

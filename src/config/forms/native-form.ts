@@ -24,6 +24,7 @@ import {
   refuseOthers,
   required,
 } from '../fields.ts';
+import { keptKeys, readKept } from '../standby.ts';
 import { parseSize } from '../values.ts';
 import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
@@ -227,7 +228,7 @@ function readVolumes(place: Place, app: string, hasFirst: boolean): Placed<Volum
 function readVolumeFields(place: Place, app: string, what: string, isFirst: boolean): Placed<VolumeMount>[] {
   const fields = readFields(place, what, 'write {mountpoint: /data}');
   if (fields === undefined) return [];
-  refuseOthers(fields, ['mountpoint', 'maximum_size', 'dataset_id']);
+  refuseOthers(fields, ['mountpoint', 'maximum_size', 'dataset_id', ...keptKeys]);
   const entry = required(fields, 'mountpoint');
   const mountpoint = entry === undefined ? undefined : readMountpoint(entry, '"mountpoint"');
   const size = fields.entries.get('maximum_size');
@@ -235,7 +236,7 @@ function readVolumeFields(place: Place, app: string, what: string, isFirst: bool
   const dataset = fields.entries.get('dataset_id');
   const id = dataset === undefined ? undefined : readDatasetId(dataset);
   if (mountpoint === undefined) return [];
-  const volume = { id: id ?? idOfVolume(app, mountpoint, isFirst), mountpoint };
+  const volume = { id: id ?? idOfVolume(app, mountpoint, isFirst), mountpoint, ...readKept(fields.entries) };
   return placed(maximumSizeBytes === undefined ? volume : { ...volume, maximumSizeBytes }, place);
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container/fields.ts';
+import { standbyLimits } from '../../model/standby.ts';
 import { composeSchema, type JsonSchema } from './compose-schema.ts';
 import { optionShapes } from './option-shapes.ts';
 import { healthcheck, orderKeys } from './order-shapes.ts';
@@ -64,6 +65,14 @@ const settingsIn = (form: Exclude<Form, 'compose'>): z.ZodRawShape =>
     }),
   );
 
+const count = z.int().min(1).max(standbyLimits.mostSnapshots);
+const retention = z.strictObject({
+  hourly: count.optional().describe('How many of each hour are kept.'),
+  daily: count.optional().describe('How many of each day are kept.'),
+  weekly: count.optional().describe('How many of each week are kept.'),
+  monthly: count.optional().describe('How many of each month are kept.'),
+});
+
 const volumeFields = {
   mountpoint: path,
   maximum_size: size
@@ -75,6 +84,18 @@ const volumeFields = {
     .max(200)
     .optional()
     .describe('Identity of the data across nodes and renames. Default: made from the names.'),
+  snapshots: retention
+    .nullable()
+    .optional()
+    .describe('Snapshots that the node takes on a schedule, in UTC, and removes when there are more. Default: none.'),
+  quiesce: z
+    .strictObject({
+      before: words.optional().describe('The program and its arguments, before each of these snapshots. If it fails, no snapshot is taken.'),
+      after: words.optional().describe('The same after each of them.'),
+    })
+    .nullable()
+    .optional()
+    .describe('Programs that run in the container around each snapshot that its node takes on its own.'),
 };
 
 const outsideFile = z.string().min(1).describe('A path; it begins at the folder of this file.');
@@ -219,17 +240,34 @@ const fig = z
   )
   .describe('Fig\'s form: every top-level key is a service.');
 
+const duration = z
+  .string()
+  .regex(/^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/)
+  .describe('A number and ms, s, m or h: "500ms", "30s", "2m".');
+
+const standby = z.strictObject({
+  on: z
+    .union([z.literal('auto'), z.array(z.string().min(1))])
+    .describe('The nodes with a standby; the node that the application runs on does not count. auto: one node, which drover chooses. []: none.'),
+  every: duration.optional().describe('Time between two copies, at least 10s. Default: 1m.'),
+  lose: duration
+    .optional()
+    .describe('How much a failover may lose. drover warns about a standby that is older. Default: five times "every".'),
+  keep: retention.optional().describe('Scheduled snapshots that the standbys keep. Default: as "snapshots" of the volume.'),
+});
+
 const deployment = z.looseObject({
   version: z.literal(1).describe('Version of the file format.'),
   nodes: z
     .record(z.string().min(1), z.array(z.string()).describe('Applications of this node; [] for an idle one.'))
     .describe('Every node by its address, or by its name in drover.yml.'),
+  standby: z
+    .record(z.string().min(1), standby)
+    .nullable()
+    .optional()
+    .describe('Copies of the volumes of an application that its node keeps up to date on other nodes, by application. "*": every other application with volumes.'),
 });
 
-const duration = z
-  .string()
-  .regex(/^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/)
-  .describe('A number and ms, s, m or h: "500ms", "30s", "2m".');
 const host = z.string().min(1);
 const file = z.string().min(1).describe('A path; ~ is the home folder, and others start at the folder of this file.');
 

@@ -1,12 +1,29 @@
 import type { VolumeId } from '../../../model/config.ts';
-import { complain, complainAtKey, entriesOf, type Place, readFields, readName, readText, typed } from '../../fields.ts';
+import { defined } from '../../../model/defined.ts';
+import {
+  complain,
+  complainAtKey,
+  entriesOf,
+  type Place,
+  readFields,
+  readName,
+  readText,
+  refuseOthers,
+  typed,
+} from '../../fields.ts';
+import { keptKeys, readKept } from '../../standby.ts';
 import { isNothing, quote } from '../../yaml/yaml-node.ts';
 import { checkVolumeId } from '../read-parts.ts';
 import { checkKeys } from './check-keys.ts';
 
 /** What an entry of the top-level `volumes` stands for. */
 export type VolumeDefinition =
-  | { readonly kind: 'volume'; readonly id?: VolumeId; readonly isExternal?: true }
+  | {
+      readonly kind: 'volume';
+      readonly id?: VolumeId;
+      readonly isExternal?: true;
+      readonly kept?: ReturnType<typeof readKept>;
+    }
   /** `driver_opts` of a bind, or of a folder in memory: no volume at all. */
   | { readonly kind: 'bind'; readonly source: string; readonly readOnly?: true }
   | { readonly kind: 'tmpfs'; readonly options: string };
@@ -44,6 +61,7 @@ function readDefinition(key: string, place: Place): VolumeDefinition | undefined
     kind: 'volume',
     ...(id === undefined ? {} : { id }),
     ...(isExternal ? { isExternal } : {}),
+    ...defined({ kept: readOwn(entries.get('x-drover')) }),
   };
 }
 
@@ -52,6 +70,15 @@ function readGivenName(entries: ReadonlyMap<string, Place>, external: Place | un
   const entry = entries.get('name') ?? (external === undefined ? undefined : entriesOf(external).get('name'));
   const text = entry === undefined ? undefined : readName(entry, '"name"');
   return entry === undefined || text === undefined ? undefined : checkVolumeId(entry, text, '"name"');
+}
+
+/** `x-drover: {snapshots: …, quiesce: …}` of the entry. */
+function readOwn(place: Place | undefined): ReturnType<typeof readKept> | undefined {
+  if (place === undefined || isNothing(place.node)) return undefined;
+  const fields = readFields(place, '"x-drover"');
+  if (fields === undefined) return undefined;
+  refuseOthers(fields, keptKeys);
+  return readKept(fields.entries);
 }
 
 function readExternal(place: Place): boolean {

@@ -74,7 +74,12 @@ function volumeOf({ name: app, file }: ComposeService, mount: VolumePart, isFirs
   const definition = name === undefined ? undefined : file.volumes.get(name);
   const given = definition?.kind === 'volume' ? definition.id : undefined;
   const mustExist = definition?.kind === 'volume' ? definition.isExternal : undefined;
-  return { id: given ?? idOfVolume(app, mountpoint, isFirst), mountpoint, ...defined({ readOnly, noCopy, mustExist }) };
+  return {
+    id: given ?? idOfVolume(app, mountpoint, isFirst),
+    mountpoint,
+    ...defined({ readOnly, noCopy, mustExist }),
+    ...(definition?.kind === 'volume' ? definition.kept : undefined),
+  };
 }
 
 /** In Compose a name used twice is one volume; here a volume has one writer, so the second use is refused. */
