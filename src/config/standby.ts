@@ -1,6 +1,6 @@
-import type { AppName, NodeName, NodeSettings, VolumeMount } from '../model/config.ts';
+import type { AppName, NodeName, NodeSettings } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
-import { type Quiesce, type Retention, type Standby, snapshotPeriods, standbyLimits } from '../model/standby.ts';
+import { type Standby, standbyLimits } from '../model/standby/declared.ts';
 import type { KnownApplications } from './deployment-file.ts';
 import { suggest } from './did-you-mean.ts';
 import type { Draft } from './draft.ts';
@@ -10,7 +10,6 @@ import {
   noteAtKey,
   type Place,
   readFields,
-  readInteger,
   readItems,
   readName,
   readText,
@@ -18,55 +17,10 @@ import {
   required,
   scalarAt,
 } from './fields.ts';
-import { accept, readWords } from './forms/read-parts.ts';
+import { readRetention } from './forms/kept-snapshots.ts';
+import { accept } from './forms/read-parts.ts';
 import { parseDuration } from './values.ts';
 import { isNothing, quote } from './yaml/yaml-node.ts';
-
-const retentionHint = 'write how many are kept, such as {hourly: 24, daily: 7}';
-
-/** How many scheduled snapshots are kept: `snapshots` of a volume, `keep` of a standby. */
-function readRetention(place: Place, what: string): Retention | undefined {
-  if (isNothing(place.node)) return undefined;
-  const fields = readFields(place, what, retentionHint);
-  if (fields === undefined) return undefined;
-  refuseOthers(fields, snapshotPeriods);
-  if (fields.entries.size === 0) return complain(place, `${what} must not be empty`, retentionHint);
-  return defined(
-    Object.fromEntries(
-      snapshotPeriods.map((period) => {
-        const entry = fields.entries.get(period);
-        const count = entry && readInteger(entry, quote(period), 1, standbyLimits.mostSnapshots);
-        return [period, count];
-      }),
-    ),
-  );
-}
-
-/** `quiesce` of a volume: a program before each snapshot and one after it, in the container. */
-function readQuiesce(place: Place): Quiesce | undefined {
-  if (isNothing(place.node)) return undefined;
-  const hint = 'write {before: ["program", "argument"], after: ["program"]}';
-  const fields = readFields(place, '"quiesce"', hint);
-  if (fields === undefined) return undefined;
-  refuseOthers(fields, ['before', 'after']);
-  const read = (key: string) => {
-    const entry = fields.entries.get(key);
-    return entry && readWords(entry, quote(key), hint);
-  };
-  const quiesce = defined({ before: read('before'), after: read('after') });
-  return fields.entries.size === 0 ? complain(place, '"quiesce" must not be empty', hint) : quiesce;
-}
-
-/** The keys of a volume that say which snapshots its node takes; the same in each form that has them. */
-export const keptKeys = ['snapshots', 'quiesce'] as const;
-
-export function readKept(entries: ReadonlyMap<string, Place>): Pick<VolumeMount, 'snapshots' | 'quiesce'> {
-  const [snapshots, quiesce] = keptKeys.map((key) => entries.get(key));
-  return defined({
-    snapshots: snapshots && readRetention(snapshots, '"snapshots"'),
-    quiesce: quiesce && readQuiesce(quiesce),
-  });
-}
 
 /** What can be named in `standby`. */
 export interface StandbyNames {

@@ -3,7 +3,7 @@ import type { ContainerFile } from './container/file.ts';
 import type { NodeMounts } from './container/mounts.ts';
 import type { ContainerOptions } from './container/options.ts';
 import { defaultNameRange } from './name-range.ts';
-import type { Quiesce, Retention, Standby } from './standby.ts';
+import type { Quiesce, Retention, Standby } from './standby/declared.ts';
 
 /** Key of a node in deployment.yml: an address or a name. The program uses this key for the node everywhere. */
 export type NodeName = string;

@@ -24,7 +24,6 @@ import {
   refuseOthers,
   required,
 } from '../fields.ts';
-import { keptKeys, readKept } from '../standby.ts';
 import { parseSize } from '../values.ts';
 import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
@@ -33,6 +32,7 @@ import { commonReaders, readSettings, type SettingReaders } from './container-se
 import { checkDependencies, markJobs, readDependsOn } from './depends-on.ts';
 import { readExpose } from './exposed-ports.ts';
 import { hookKeys, readHooks } from './hooks.ts';
+import { keptKeys, readKept } from './kept-snapshots.ts';
 import {
   accept,
   checkApplicationName,

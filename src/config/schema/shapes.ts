@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container/fields.ts';
-import { standbyLimits } from '../../model/standby.ts';
+import { standbyLimits } from '../../model/standby/declared.ts';
 import { composeSchema, type JsonSchema } from './compose-schema.ts';
 import { optionShapes } from './option-shapes.ts';
 import { healthcheck, orderKeys } from './order-shapes.ts';

@@ -11,8 +11,8 @@ import {
   refuseOthers,
   typed,
 } from '../../fields.ts';
-import { keptKeys, readKept } from '../../standby.ts';
 import { isNothing, quote } from '../../yaml/yaml-node.ts';
+import { keptKeys, readKept } from '../kept-snapshots.ts';
 import { checkVolumeId } from '../read-parts.ts';
 import { checkKeys } from './check-keys.ts';
 
