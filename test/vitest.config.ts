@@ -21,13 +21,14 @@ export default defineConfig({
           // Only what hangs takes as long, also on a busy machine.
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          globalSetup: ['support/bring-sshd.ts'],
+          globalSetup: ['support/bring-packages.ts'],
           include: [
             'unit/**/*.test.{ts,tsx}',
             'property/**/*.test.ts',
             'walk/**/*.test.ts',
             'pty/**/*.test.ts',
             'contract/memory.test.ts',
+            'contract/etcd.test.ts',
             '*.test.ts',
           ],
         },

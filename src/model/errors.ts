@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'network-failed'
   | 'unhealthy'
   | 'lock-held'
+  | 'etcd-failed'
   | 'timeout'
   | 'cancelled'
   | 'usage'

@@ -96,6 +96,12 @@ export const lockReleaseMs = 5_000;
 /** Bytes that are read of a node's audit log: about 1,000 runs. */
 export const auditBytes = 256 * KiB;
 
+/**
+ * Bytes of one answer of etcd, and of one message of a watch. etcd refuses a request above 1.5 MiB; an answer has all keys of
+ * a cluster.
+ */
+export const etcdAnswerBytes = 16 * MiB;
+
 /** Bytes of one sample of a node's figures: about 70 for each container. */
 export const sampleBytes = MiB;
 

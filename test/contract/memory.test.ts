@@ -1,10 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createMemoryCluster } from '../../src/simulation/memory/cluster.ts';
+import { MemoryKeyStore } from '../../src/simulation/memory/key-store.ts';
+import { realClock } from '../../src/simulation/memory/world.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
 import { deadManContract } from './dead-man.contract.ts';
 import { doctorContract } from './doctor.contract.ts';
 import { fenceContract } from './fence.contract.ts';
 import { figuresContract } from './figures.contract.ts';
+import { keyStoreContract } from './key-store.contract.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
 import { transferContract } from './transfer.contract.ts';
@@ -186,4 +189,9 @@ doctorContract('in memory', async () => {
     clockMs: 1_000,
     close: () => cluster.close(),
   };
+});
+
+keyStoreContract('in memory', async () => {
+  const store = new MemoryKeyStore(realClock);
+  return { stores: [store, store], seconds: 1, compact: async () => store.compact() };
 });
