@@ -837,8 +837,10 @@ dead_man=$(cat <<'END'
 # dead-man APP | dead-man --boot
 # Starts again what a move has stopped, where drover is gone before it has given a volume up. The record in
 # /var/lib/drover/dead-man, written before the stop: the container, since when it ran, the boot, and a line with
-# dataset and epoch for each of its volumes. drover looks for the next line before it writes one.
+# dataset and epoch for each of its volumes; before these a line "with CONTAINER APP" for each container that shares one.
+# drover looks for the next lines before it writes one.
 # record 2
+# record 3
 set -u
 export LC_ALL=C
 records=/var/lib/drover/dead-man app=$1
@@ -868,10 +870,29 @@ old_lock() {
   return 1
 }
 over() { echo "$1"; rm -f "$record"; exit 0; }
+read_record() {
+  local line
+  mapfile -t facts <"$record"
+  container=${facts[0]} since=${facts[1]} boot=${facts[2]} head=("${facts[@]:0:3}") datasets=() epochs=() sharers=() apps=()
+  for line in "${facts[@]:3}"; do
+    case $line in
+      'with '*) head+=("$line") line=${line#with }; sharers+=("${line%% *}") apps+=("${line#* }") ;;
+      *) datasets+=("${line% *}") epochs+=("${line##* }") ;;
+    esac
+  done
+}
+# DATASET OLD NEW: the dead-men of the applications that share this volume go on with its next epoch.
+follow() {
+  local n other
+  for n in "${!apps[@]}"; do
+    other=$records/${apps[n]}
+    [ -f "$other" ] && [ "$(head -n 1 "$other")" = "${sharers[n]}" ] || continue
+    awk -v old="$1 $2" -v new="$1 $3" '$0 == old { $0 = new } { print }' "$other" >"$records/.new.$app" &&
+      sync "$records/.new.$app" && mv "$records/.new.$app" "$other"
+  done
+}
 [ -f "$record" ] || exit 0
-mapfile -t facts <"$record"
-container=${facts[0]} since=${facts[1]} boot=${facts[2]} datasets=() epochs=()
-for line in "${facts[@]:3}"; do datasets+=("${line% *}") epochs+=("${line##* }"); done
+read_record
 # While the node was off a peer may have taken over, as at every boot: nothing is mounted before the peers are asked.
 if [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
   echo "this node was off since: its peers are asked first"
@@ -886,18 +907,22 @@ fi
 mkdir -p -m 0700 /run/drover && chmod 0700 /run/drover && exec 9<>"$lock" && flock -w 600 9 || exit 1
 old_lock /run/lock/drover.lock || exit 1
 [ -f "$record" ] || exit 0
+# The dead-man of another application may have changed it.
+read_record
 trap ': >$lock' EXIT
 printf '{"owner":"the dead-man of %s, which starts it again","since":"%s"}\n' "$app" "$(date -u +%FT%TZ)" >$lock
 me=$(cat /etc/drover/node-id) || exit 1
 now=$(docker inspect -f '{{.State.StartedAt}} {{.State.Status}}' "$container") || { docker version >/dev/null && over "the container is gone"; exit 1; }
 [ "${now% *}" = "$since" ] || over "it was started since"
 [ "${now#* }" = exited ] || over "it is ${now#* }"
-# A container that runs on one of the volumes is another application's: two would write to it.
+# A container that runs on one of the volumes is another application's: two would write to it, unless they share it.
 ids=$(docker ps -q --no-trunc) || exit 1
-used=$([ -z "$ids" ] || docker inspect -f '{{range .Mounts}}{{println .Source}}{{end}}' $ids) || exit 1
+used=$([ -z "$ids" ] || docker inspect -f '{{$id := .Id}}{{range .Mounts}}{{$id}} {{println .Source}}{{end}}' $ids) || exit 1
 for dataset in "${datasets[@]}"; do
   mountpoint=$(zfs get -H -o value mountpoint "$dataset") || exit 1
   while IFS= read -r source; do
+    case " ${sharers[*]-} " in *" ${source%% *} "*) continue ;; esac
+    source=${source#* }
     case $source/ in "$mountpoint"/*) over "another container runs on $dataset" ;; esac
   done <<<"$used"
 done
@@ -922,9 +947,10 @@ for at in "${!datasets[@]}"; do
   zfs set drover:role=owner "drover:epoch=$next" readonly=off "${datasets[at]}" || exit 1
   epochs[at]=$next
   {
-    printf '%s\n' "${facts[@]:0:3}"
+    printf '%s\n' "${head[@]}"
     for each in "${!datasets[@]}"; do printf '%s %s\n' "${datasets[each]}" "${epochs[each]}"; done
   } >"$records/.new.$app" && sync "$records/.new.$app" && mv "$records/.new.$app" "$record" && sync "$records" || exit 1
+  follow "${datasets[at]}" $((next - 1)) "$next"
 done
 exec 8>&-
 for dataset in "${datasets[@]}"; do

@@ -236,11 +236,13 @@ export interface DeadMan {
    * frozen with the epoch they have now, and no other container uses one of them, the application's container, which
    * must still be the one that is there now, is started again on them (as owner, with the next epoch: a run that has
    * slept in the meantime is refused). Otherwise nothing. Kept over a reboot; the last call counts; nothing where the
-   * application has no container. Throws `command-failed` where the node was not set up for it.
+   * application has no container. The present containers of `sharers` may use the volumes too: what is armed for them
+   * goes on with the next epoch. Throws `command-failed` where the node was not set up for it.
    */
   arm(
     app: AppName,
     volumes: readonly Pick<Volume, 'dataset' | 'epoch'>[],
+    sharers: readonly AppName[],
     afterMs: number,
     signal: AbortSignal,
   ): Promise<void>;

@@ -1,6 +1,7 @@
 import type { BootRules, ContainerSpec, PortKey, Proxy, ServedPort } from './cluster.ts';
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
 import type { HeldPort, NamedPort, NameTable } from './name-table.ts';
+import type { Sharers } from './shared-volumes.ts';
 
 /**
  * Everything that a step can do on a node. Each action is idempotent and observes the node again when it runs, so the
@@ -68,9 +69,15 @@ export interface ActionArgs {
   'retire-volume': { readonly node: NodeName; readonly volume: VolumeId };
   /**
    * Create (filling new volumes with the image's content) and start, unless the spec has `isDone`. With `asksPorts` no
-   * node had the image when the plan was made: first the ports that it exposes are added to `spec.names`.
+   * node had the image when the plan was made: first the ports that it exposes are added to `spec.names`. `shared` has
+   * the applications whose containers may run on its volumes too; any other one that does makes the step fail.
    */
-  'start-container': { readonly node: NodeName; readonly spec: ContainerSpec; readonly asksPorts?: true };
+  'start-container': {
+    readonly node: NodeName;
+    readonly spec: ContainerSpec;
+    readonly asksPorts?: true;
+    readonly shared?: Sharers;
+  };
   /**
    * Wait for the container's health check if it has one, else until the published TCP ports accept, and those of `named`
    * that accepted before a switch of this run. If it is not known which did, all of `named` get the time of a check, and

@@ -57,10 +57,10 @@ function loggedClient(client: NodeClient, say: Say): NodeClient {
     volumes: loggedVolumes(client.volumes, say),
     network: loggedNetwork(client.network, say),
     deadMan: {
-      arm: (app, datasets, afterMs, signal) => {
+      arm: (app, datasets, sharers, afterMs, signal) => {
         const seconds = String(Math.ceil(afterMs / 1000));
         say(line('systemd-run', `--on-active=${seconds}`, `--unit=${deadManUnit(app)}`));
-        return client.deadMan.arm(app, datasets, afterMs, signal);
+        return client.deadMan.arm(app, datasets, sharers, afterMs, signal);
       },
       disarm: (app, signal) => {
         say(line('systemctl', 'stop', `${deadManUnit(app)}.timer`));

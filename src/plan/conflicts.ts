@@ -1,6 +1,7 @@
 import { isActive } from '../model/cluster.ts';
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
+import { appsOnVolume } from '../model/shared-volumes.ts';
 import type { ContainerStart, GroupDecision } from './group-decision.ts';
 import { compareText } from './lists.ts';
 import { type PlanInput, type SeenContainer, usersOfPort, usersOfVolume } from './plan-input.ts';
@@ -67,9 +68,20 @@ export function usersBefore(
   const passes = start === undefined ? [] : others(externalPorts(start.spec).flatMap((key) => usersOfPort(input, key)));
   const changed = tasks.filter(({ work }) => work.kind !== 'in-place' || start !== undefined);
   // A stopped container has to be removed too: its node may start it again.
-  const shares = changed.length === 0 ? [] : others(changed.flatMap(({ id }) => usersOfVolume(input, id)));
+  const shares = others(
+    changed.flatMap((task) => usersOfVolume(input, task.id).filter((user) => !mayStay(input, task, user))),
+  );
   const takesPorts = passes.length > 0;
   return { stopFirst: takesPorts ? [...new Set([...passes, ...shares])] : shares, takesPorts };
+}
+
+/**
+ * True if the other application shares the volume and is on its node: it has the volume at the same time. It runs on
+ * while nothing happens to the volume.
+ */
+function mayStay(input: PlanInput, { id, node, work }: VolumeTask, user: SeenContainer): boolean {
+  if (user.node !== node || !appsOnVolume(input.config, id).includes(user.app)) return false;
+  return !isActive(user.container) || (work.kind === 'in-place' && !work.mount);
 }
 
 /** Returns whether a container stops if these decisions are carried out. */

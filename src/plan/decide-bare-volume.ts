@@ -47,6 +47,7 @@ export function decideBareVolume(input: PlanInput, dataset: PlacedVolume): Group
     warnings: tasks.flatMap((task) => warningsOf(input, task)),
     notes: [],
     keeps: [],
+    refuses: [],
     portsTaken: false,
   };
 }

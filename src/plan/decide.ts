@@ -7,7 +7,7 @@ import {
   type NodeFacts,
   type PortKey,
 } from '../model/cluster.ts';
-import type { AppName, Config, NodeName } from '../model/config.ts';
+import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 import { isDone } from '../model/container/verdict.ts';
 import { defined } from '../model/defined.ts';
 import type { HeldPort } from '../model/name-table.ts';
@@ -25,7 +25,7 @@ import { indexInput, listenOf, type PlanInput, type SeenContainer, usersOfWanted
 import { blockWithoutSpace } from './pool-space.ts';
 import { comparePorts, externalPorts, portText, uniquePorts } from './ports.ts';
 import { checkImageVolumes } from './volumes/image-volumes.ts';
-import { checkNewVolumes } from './volumes/new-volumes.ts';
+import { blockRefused, checkNewVolumes } from './volumes/new-volumes.ts';
 import { findVolumeTask, type VolumeTask } from './volumes/volume-task.ts';
 import { problemBlocker, warningsOf } from './volumes/volume-warnings.ts';
 import { quote } from './wording.ts';
@@ -50,7 +50,7 @@ function decideAll(input: PlanInput, restarts: ReadonlyMap<AppName, string>): re
     if (app !== undefined) drafts.push(decideApplication(input, placedApp(input, app, node), restarts.get(name)));
   }
   for (const volume of bareVolumes(input)) drafts.push(decideBareVolume(input, volume));
-  let decisions: readonly GroupDecision[] = settleConflicts(input, blockWithoutSpace(input, drafts));
+  let decisions: readonly GroupDecision[] = settleConflicts(input, blockWithoutSpace(input, blockRefused(drafts)));
   for (;;) {
     const next = blockUnmet(input, decisions);
     if (next === decisions) return decisions;
@@ -92,6 +92,7 @@ function decideApplication(input: PlanInput, placed: PlacedApp, restart: string 
     warnings: tasks.flatMap((task) => warningsOf(input, task, name)),
     notes: [...image.notes, ...staysBehind(placed), ...newerImage(placed), ...nameNotes(input, placed, starts)],
     keeps: fresh.keeps,
+    refuses: fresh.refused,
     portsTaken: obstacles.portsTaken,
   };
 }
@@ -106,7 +107,11 @@ function decideVolumes(
   if (app.volumes.length === 0) return noVolumes;
   const tasks: VolumeTask[] = [];
   const problems: Blocker[] = [];
+  const seen = new Set<VolumeId>();
   for (const { id, mountpoint, maximumSizeBytes: limitBytes } of app.volumes) {
+    // It may have a volume at several mountpoints.
+    if (seen.has(id)) continue;
+    seen.add(id);
     const title =
       app.volumes.length === 1
         ? `the volume of ${quote(app.name)}`

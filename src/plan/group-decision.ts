@@ -43,6 +43,8 @@ export interface GroupDecision {
    * data.
    */
   readonly keeps: readonly AppName[];
+  /** New volumes that are not created, because this application's data may be elsewhere. */
+  readonly refuses: readonly VolumeId[];
   /** Something else has one of its ports on a node: no network table may take its ports. */
   readonly portsTaken: boolean;
 }

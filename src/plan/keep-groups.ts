@@ -4,8 +4,9 @@ import { quote } from './wording.ts';
 
 /**
  * The plan with only the steps of these groups. A group that waits for the stop of another group's container is
- * blocked: until then that container has its port or its volume. A group that depends on another one is blocked with
- * it, except with `returns`: the applications ran before, and only start again.
+ * blocked: until then that container has its port or its volume. So is one that shares a volume with another group, and
+ * waits for what that one's steps do to it. A group that depends on another one is blocked with it, except with
+ * `returns`: the applications ran before, and only start again.
  */
 export function keepGroups(
   plan: Plan,
@@ -13,7 +14,11 @@ export function keepGroups(
   { returns = false }: { readonly returns?: boolean } = {},
 ): Plan {
   const kinds = returns ? ['stop-container'] : ['stop-container', 'start-container', 'check-container'];
-  const ends = new Map(plan.steps.filter(({ action }) => kinds.includes(action.kind)).map((step) => [step.id, step]));
+  const ends = new Map(
+    plan.steps
+      .filter(({ action }) => kinds.includes(action.kind) || 'volume' in action)
+      .map((step) => [step.id, step] as const),
+  );
   let steps = plan.steps.filter(({ group }) => keeps(group));
   const waiting = new Map<string, string>();
   for (;;) {
@@ -47,6 +52,7 @@ function withEdgesInside(plan: Plan, steps: readonly Step[]): Plan {
 
 function reasonFor(app: AppName, { action, group }: Step): string {
   const cannot = `cannot change ${quote(app)} now`;
+  if ('volume' in action) return `${cannot}: it shares a volume with ${quote(group)}, which is left as it is`;
   if (action.kind === 'stop-container')
     return `${cannot}: another application, which is left as it is, has its port or its volume`;
   return `${cannot}: it depends on ${quote(group)}, which is left as it is`;

@@ -1,6 +1,7 @@
 import type { BootPeer, DataPlace, NodeFacts } from '../model/cluster.ts';
 import { isName } from '../model/command-line.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
+import { firstOnVolume } from '../model/shared-volumes.ts';
 import { compareText, sorted } from './lists.ts';
 import { hasAllAddresses, isMeshAddress, isOthers, knownFacts, type PlanInput, perInput } from './plan-input.ts';
 import { quote, quoteAll } from './wording.ts';
@@ -108,8 +109,7 @@ function whyRemembered(
 ): { readonly problem: string; readonly hint: string } | undefined {
   const places = missingPlaces(input);
   if (places.length === 0) return undefined;
-  const apps = Object.values(input.config.applications);
-  const app = apps.find(({ volumes }) => volumes.some((volume) => volume.id === id))?.name;
+  const app = firstOnVolume(input.config, id);
   const place =
     places.find(({ volume }) => volume === id) ??
     places.find(({ application }) => application !== undefined && application === app);

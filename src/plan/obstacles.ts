@@ -3,6 +3,7 @@ import { type Container, isActive, type NetworkTable, type NodeFacts, type PortK
 import type { Application, DeploymentName, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
+import { sharedElsewhere } from '../model/shared-volumes.ts';
 import { entriesOfOthers, hintFor } from './deployments.ts';
 import { addTo, sorted } from './lists.ts';
 import { bringNodeBack } from './node-reasons.ts';
@@ -25,6 +26,7 @@ export function findObstacles(input: PlanInput, app: Application, node: NodeName
   const found = [
     ...(away ? [{ node, why: 'the node cannot be reached', hint: bringNodeBack }] : []),
     ...(starts && !away ? runsUnseen(input, app) : []),
+    ...splitVolume(input, app),
     ...foreignNames(input, app),
     ...missingAddresses(input, app, node),
     ...ports,
@@ -57,6 +59,19 @@ function runsUnseen(input: PlanInput, app: Application): Found[] {
     return runsIn(facts) ? [{ why, hint: `put "${node}: []" back into deployment.yml` }] : [];
   });
   return [...away, ...departed];
+}
+
+/** One node owns a volume, so all applications that share it are there. */
+function splitVolume({ config }: PlanInput, app: Application): Found[] {
+  const other = sharedElsewhere(config, app.name);
+  if (other === undefined) return [];
+  const at = app.volumes.find(({ id }) => id === other.volume)?.mountpoint ?? '';
+  return [
+    {
+      why: `it shares its volume at ${at} with ${quote(other.app)}, which is placed on ${quote(other.node)}`,
+      hint: 'place both on one node',
+    },
+  ];
 }
 
 function foreignNames(input: PlanInput, app: Application): Found[] {

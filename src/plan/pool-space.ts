@@ -1,4 +1,4 @@
-import type { NodeName } from '../model/config.ts';
+import type { NodeName, VolumeId } from '../model/config.ts';
 import type { GroupDecision } from './group-decision.ts';
 import type { PlanInput } from './plan-input.ts';
 import { copiesOf } from './volumes/ownership.ts';
@@ -12,14 +12,18 @@ import { quote } from './wording.ts';
  */
 export function blockWithoutSpace(input: PlanInput, decisions: readonly GroupDecision[]): GroupDecision[] {
   const left = new Map<NodeName, number>();
+  // A volume that several applications share arrives once.
+  const counted = new Set<VolumeId>();
   return decisions.map((decision) => {
     const { node, blockers, group } = decision;
     if (blockers.length > 0) return decision;
-    const needed = decision.tasks.reduce((sum, task) => sum + neededBytes(input, task), 0);
+    const arriving = decision.tasks.filter(({ id }) => !counted.has(id));
+    const needed = arriving.reduce((sum, task) => sum + neededBytes(input, task), 0);
     const free = left.get(node) ?? input.reachable.get(node)?.pool.freeBytes;
     if (needed === 0 || free === undefined) return decision;
     if (needed <= free) {
       left.set(node, free - needed);
+      for (const { id } of arriving) counted.add(id);
       return decision;
     }
     const reason =

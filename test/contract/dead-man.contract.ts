@@ -65,7 +65,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       await client.volumes.unmount(dataset, signal);
       await client.volumes.setProperties(seen(), { role: 'frozen' }, signal);
     };
-    const arm = (afterMs = 1_000) => client.deadMan.arm(app, [seen()], afterMs, signal);
+    const arm = (afterMs = 1_000) => client.deadMan.arm(app, [seen()], [], afterMs, signal);
     /** As in a run: the mover holds the lock of the node until it is gone. */
     const whileLocked = async (act: () => Promise<void>): Promise<void> => {
       const lock = await under.other.mutex.acquire('anna', signal);
@@ -134,23 +134,58 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       });
     });
 
-    test('a volume that another container runs on is left alone', async () => {
-      const second = {
+    const second = () =>
+      ({
         application: `${app}-2`,
         ...under.program,
         ports: [],
         environment: {},
         mounts: [{ volume, mountpoint: '/data' }],
         restartPolicy: { name: 'never' },
-      } as const;
+      }) as const;
+    const startSecond = async (): Promise<void> => {
+      await client.containers.create(second(), { [volume]: await client.volumes.directory(dataset, signal) }, signal);
+      await client.containers.start(second().application, signal);
+    };
+    const removeSecond = async (): Promise<void> => {
+      await client.containers.stop(second().application, 1_000, signal);
+      await client.containers.remove(second().application, signal);
+    };
+
+    test('a volume that another container runs on is left alone', async () => {
       await expectNothingAfter(async () => {
         await arm();
         await client.containers.stop(app, 5_000, signal);
-        await client.containers.create(second, { [volume]: await client.volumes.directory(dataset, signal) }, signal);
-        await client.containers.start(second.application, signal);
+        await startSecond();
       });
-      await client.containers.stop(second.application, 1_000, signal);
-      await client.containers.remove(second.application, signal);
+      await removeSecond();
+    });
+
+    test('two applications that share a frozen volume both run on it again', async () => {
+      await startSecond();
+      await whileLocked(async () => {
+        await client.deadMan.arm(app, [seen()], [second().application, 'contract-missing'], 1_000, signal);
+        await client.deadMan.arm(second().application, [seen()], [app], 1_000, signal);
+        await client.containers.stop(second().application, 5_000, signal);
+        await freeze();
+      });
+      await expectRunning();
+      await under.over(second().application);
+      const all = await client.containers.list(signal);
+      expect(all.find(({ application }) => application === second().application)?.state).toBe('running');
+      expect(await copy()).toMatchObject({ role: 'owner', owner: under.nodeId, epoch: 3, mounted: true });
+      await removeSecond();
+    });
+
+    test('next to an application that shares the volume and runs, it is started again', async () => {
+      await startSecond();
+      await whileLocked(async () => {
+        await client.deadMan.arm(app, [seen()], [second().application], 1_000, signal);
+        await client.containers.stop(app, 5_000, signal);
+      });
+      await expectRunning();
+      expect(await copy()).toMatchObject({ role: 'owner', epoch: 2, mounted: true });
+      await removeSecond();
     });
 
     test('while a run holds the lock of the node, nothing happens; afterwards it acts', async () => {
@@ -190,7 +225,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
         await arm();
       });
       await expectRunning();
-      await client.deadMan.arm('contract-missing', [seen()], 1_000, signal);
+      await client.deadMan.arm('contract-missing', [seen()], [], 1_000, signal);
     });
   });
 }

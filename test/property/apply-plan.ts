@@ -74,6 +74,7 @@ function applyToVolume(state: ClusterState, action: VolumeAction): ClusterState 
     case 'send-final':
       return send(state, action);
     case 'freeze-volume':
+      expectUnused(state, action.volume);
       return onCopy(state, action.node, action.volume, (volume) => ({
         ...withSnapshot(volume),
         role: 'frozen',
@@ -165,10 +166,25 @@ function send(
   return change(next, to, ({ volumes }) => ({ volumes: [...volumes.filter((v) => v.id !== id), copy] }));
 }
 
-function startContainer(state: ClusterState, { node, spec, asksPorts }: ActionOf<'start-container'>): ClusterState {
+/** No container runs on the volume, but for those of these applications on this node. */
+function expectUnused(state: ClusterState, id: string, node?: NodeName, apps: readonly string[] = []): void {
+  for (const [at, seen] of Object.entries(state.nodes)) {
+    for (const { managed, application, state: now, spec } of seen.status === 'reachable' ? seen.facts.containers : []) {
+      const isUser = managed && now !== 'exited' && spec.mounts.some(({ volume }) => volume === id);
+      if (!isUser || (at === node && apps.includes(application ?? ''))) continue;
+      throw new Error(`${application} runs on ${id} on ${at}`);
+    }
+  }
+}
+
+function startContainer(
+  state: ClusterState,
+  { node, spec, asksPorts, shared = {} }: ActionOf<'start-container'>,
+): ClusterState {
   for (const mount of spec.mounts) {
     const volume = copyOn(state, node, mount.volume);
     if (volume.role !== 'owner' || !volume.mounted) throw new Error(`${spec.application} starts without ${volume.id}`);
+    expectUnused(state, mount.volume, node, shared[mount.volume]);
   }
   expectPortsFree(state, spec);
   const { containers: now, images, imagePorts } = factsOf(state, node);

@@ -20,7 +20,10 @@ import fc from '../support/random.ts';
 
 export const nodeNames = ['a', 'b', 'c'] as const;
 const appNames = ['x', 'y', 'z'] as const;
-const volumeIds = ['v1', 'v2', 'v3'] as const;
+const ownVolumes = ['v1', 'v2', 'v3'] as const;
+/** Any number of applications have this one. */
+const sharedVolume = 'shared';
+const volumeIds = [...ownVolumes, sharedVolume] as const;
 const limits = [undefined, undefined, 2_000_000, 3_000_000];
 
 const application = (name: string, index: number): fc.Arbitrary<Application> =>
@@ -28,6 +31,7 @@ const application = (name: string, index: number): fc.Arbitrary<Application> =>
     .record({
       port: fc.constantFrom(undefined, 80 + index, 90 + index),
       volume: fc.boolean(),
+      shares: fc.constantFrom(undefined, undefined, '/srv', '/srv:ro'),
       limit: fc.constantFrom(...limits),
       tag: fc.constantFrom('1', '2'),
       dependsOn: fc.subarray([...appNames]),
@@ -35,7 +39,7 @@ const application = (name: string, index: number): fc.Arbitrary<Application> =>
       networks: fc.constantFrom(undefined, undefined, ['back'], ['back', 'front'], []),
       nicknames: fc.subarray([...appNames]),
     })
-    .map(({ port, volume, limit, tag, dependsOn, exposes, networks, nicknames }) =>
+    .map(({ port, volume, shares, limit, tag, dependsOn, exposes, networks, nicknames }) =>
       anApplication(name, {
         ...(exposes.length === 0 ? {} : { exposes: exposes.map((one) => ({ port: one, protocol: 'tcp' as const })) }),
         ...(networks === undefined
@@ -46,10 +50,15 @@ const application = (name: string, index: number): fc.Arbitrary<Application> =>
           : { nicknames: Object.fromEntries(nicknames.map((one) => [`my-${one}`, one])) }),
         image: { repository: `acme/${name}`, tag },
         ports: port === undefined ? [] : [tcp(port)],
-        volumes: volume ? [aMount(volumeIds[index] ?? 'v1', limit)] : [],
+        volumes: [
+          ...(volume ? [aMount(ownVolumes[index] ?? 'v1', limit)] : []),
+          ...(shares === undefined ? [] : [{ ...aMount(sharedVolume, undefined, '/srv'), ...readOnlyIf(shares) }]),
+        ],
         dependsOn: dependsOn.filter((other) => other !== name).map((app) => ({ app, until: 'started' })),
       }),
     );
+
+const readOnlyIf = (text: string): { readonly readOnly?: true } => (text.endsWith(':ro') ? { readOnly: true } : {});
 
 export const config: fc.Arbitrary<Config> = fc
   .record({
@@ -58,10 +67,16 @@ export const config: fc.Arbitrary<Config> = fc
       return fc.tuple(...appNames.map((name, index) => application(name, (index + shift) % appNames.length)));
     }),
     places: fc.tuple(...appNames.map(() => fc.constantFrom(undefined, ...nodeNames))),
+    isSplit: fc.constantFrom(false, false, false, true),
     bare: fc.option(fc.record({ node: fc.constantFrom(...nodeNames), deleted: fc.boolean() }), { nil: undefined }),
   })
-  .map(({ applications, places, bare }) => {
-    const on = (node: NodeName) => appNames.filter((_, index) => places[index] === node);
+  .map(({ applications, places, isSplit, bare }) => {
+    const shares = applications.map(({ volumes }) => volumes.some(({ id }) => id === sharedVolume));
+    // The files place what shares a volume on one node; a plan is also made of others.
+    const home = places.find((place, index) => place !== undefined && shares[index] === true);
+    const placeOf = (index: number) =>
+      isSplit || places[index] === undefined || !shares[index] ? places[index] : home;
+    const on = (node: NodeName) => appNames.filter((_, index) => placeOf(index) === node);
     return aConfig(applications, Object.fromEntries(nodeNames.map((node) => [node, on(node)])), {
       ...(bare === undefined ? {} : { datasets: [{ id: 'v3', ...bare }] }),
     });

@@ -8,7 +8,8 @@ import type {
   MemoryDataset,
   MemoryMachine,
 } from '../../src/simulation/memory/types.ts';
-import { writeInto } from '../../src/simulation/memory/world.ts';
+import { mayShare, writeInto } from '../../src/simulation/memory/world.ts';
+import type { Scenario } from './scenarios.ts';
 
 /** Checks the cluster around every call, and writes as running containers do. */
 export interface Watcher {
@@ -37,7 +38,7 @@ const kilobyte = 1024;
 export function createWatcher(
   cluster: MemoryCluster,
   nodes: readonly NodeName[],
-  oldNames: Readonly<Record<AppName, AppName>> = {},
+  { oldNames = {}, shared = {} }: Pick<Scenario, 'oldNames' | 'shared'> = {},
 ): Watcher {
   const machines = nodes.map((node) => cluster.machine(node));
   const memory = createMemory(oldNames);
@@ -45,7 +46,7 @@ export function createWatcher(
     for (const machine of machines) {
       for (const container of machine.containers.values()) checkStart(memory, machine, container);
     }
-    checkWriters(memory, machines);
+    checkWriters(memory, machines, shared);
     checkKept(memory, machines);
     for (const text of cluster.violations()) memory.report(text);
   };
@@ -158,17 +159,26 @@ function checkStart(memory: Memory, machine: MemoryMachine, container: MemoryCon
   }
 }
 
-/** At most one running container has a volume, on a writable dataset of this volume. */
-function checkWriters(memory: Memory, machines: readonly MemoryMachine[]): void {
-  const writers = new Map<VolumeId, string>();
+/**
+ * At most one running container has a volume, or those that share it on one node, on a writable dataset of this volume.
+ */
+function checkWriters(
+  memory: Memory,
+  machines: readonly MemoryMachine[],
+  shared: NonNullable<Scenario['shared']>,
+): void {
+  const writers = new Map<VolumeId, { readonly app: AppName; readonly node: NodeName }[]>();
   for (const machine of machines) {
     for (const container of machine.containers.values()) {
       if (container.state !== 'running') continue;
       const who = `${container.spec.application} on ${machine.name}`;
       for (const [volume, dataset] of boundDatasets(machine, container)) {
-        const other = writers.get(volume);
-        if (other !== undefined) memory.report(`${volume} has two writers: ${other} and ${who}`);
-        writers.set(volume, who);
+        const others = writers.get(volume) ?? [];
+        writers.set(volume, [...others, { app: container.spec.application, node: machine.name }]);
+        if (!mayShare(shared[volume], writers.get(volume) ?? [])) {
+          const other = others.map(({ app, node }) => `${app} on ${node}`).join(' and ');
+          memory.report(`${volume} has two writers: ${other} and ${who}`);
+        }
         if (dataset?.properties.volume !== volume) memory.report(`${who} runs on what is not ${volume}`);
         else if (!dataset.mounted) memory.report(`${who} runs on ${volume}, which is not mounted`);
         else if (dataset.readonly) memory.report(`${who} runs on ${volume}, which is read-only`);

@@ -1,5 +1,5 @@
 import { loadConfig } from '../../src/config/load.ts';
-import type { Application, AppName, Config, NodeName, PlacedVolume } from '../../src/model/config.ts';
+import type { Application, AppName, Config, NodeName, PlacedVolume, VolumeId } from '../../src/model/config.ts';
 import type { MemoryCluster } from '../../src/simulation/memory/cluster.ts';
 import { aConfig, aMount, anApplication, tcp } from '../builders.ts';
 
@@ -19,6 +19,8 @@ export interface Scenario {
   readonly end?: Config;
   /** True where drover may refuse the goal. */
   readonly mayRefuse?: true;
+  /** The applications of each volume that has several. */
+  readonly shared?: Readonly<Record<VolumeId, readonly AppName[]>>;
   /** New name of an application, and the old one. */
   readonly oldNames?: Readonly<Record<AppName, AppName>>;
   /** Another deployment on the same nodes, applied before `before`. Its applications and data are never touched. */
@@ -59,6 +61,19 @@ const needy = anApplication('web', {
   ],
 });
 const page = anApplication('page', { ports: [tcp(8080)] });
+
+/** They share a volume, and the second one has one of its own. */
+const site = anApplication('web', {
+  ports: [tcp(80)],
+  volumes: [aMount('ds-site', undefined, '/srv')],
+  restartPolicy: { name: 'always' },
+});
+const cron = anApplication('cron', {
+  volumes: [aMount('ds-site', undefined, '/var/www'), aMount('ds-cron', undefined, '/log')],
+  restartPolicy: { name: 'always' },
+});
+const shared = { 'ds-site': ['web', 'cron'] };
+const sharing = [site, cron];
 
 type Places = Partial<Record<'n1' | 'n2' | 'n3', readonly AppName[]>>;
 
@@ -221,6 +236,65 @@ export const scenarios: readonly Scenario[] = [
     name: 'depending-update',
     before: [files([pg, job, needy], { n1: ['pg'], n2: ['job', 'web'] })],
     goal: files([tagged('2'), job, needy], { n1: ['pg', 'job'], n2: ['web'] }),
+  },
+  {
+    name: 'shared',
+    shared,
+    before: [files(sharing, { n1: ['web', 'cron'] })],
+    goal: files(sharing, { n2: ['web', 'cron'] }),
+  },
+  {
+    name: 'shared-back',
+    shared,
+    before: [files(sharing, { n1: ['web', 'cron'] }), files(sharing, { n2: ['web', 'cron'] })],
+    goal: files(sharing, { n1: ['web', 'cron'] }),
+  },
+  {
+    name: 'shared-third',
+    shared,
+    before: [files(sharing, { n1: ['web', 'cron'] }), files(sharing, { n2: ['web', 'cron'] })],
+    goal: files([{ ...site, environment: { MODE: 'b' } }, cron], { n3: ['web', 'cron'] }),
+  },
+  {
+    name: 'shared-first-start',
+    shared,
+    before: [files(sharing, {})],
+    goal: files(sharing, { n1: ['web', 'cron'] }),
+  },
+  {
+    name: 'shared-joins-and-moves',
+    shared,
+    before: [files([site], { n1: ['web'] })],
+    goal: files(sharing, { n2: ['web', 'cron'] }),
+  },
+  {
+    name: 'shared-leaves-and-moves',
+    shared,
+    before: [files(sharing, { n1: ['web', 'cron'] })],
+    goal: files(sharing, { n2: ['web'] }),
+    next: files(sharing, { n1: ['web'] }),
+  },
+  {
+    name: 'shared-split',
+    shared,
+    before: [files(sharing, { n1: ['web', 'cron'] })],
+    goal: files(sharing, { n1: ['web'], n2: ['cron'] }),
+    end: files(sharing, { n2: ['web', 'cron'] }),
+    mayRefuse: true,
+  },
+  {
+    name: 'shared-roll-back',
+    shared,
+    before: [files(sharing, { n2: ['web', 'cron'] }), files(sharing, { n1: ['web', 'cron'] })],
+    goal: files(sharing, { n1: ['web', 'cron'] }),
+    rollsBack: 'web',
+  },
+  {
+    name: 'shared-no-more',
+    shared,
+    before: [files(sharing, { n1: ['web', 'cron'] })],
+    goal: files([site, { ...cron, volumes: cron.volumes.slice(1) }], { n1: ['web'], n2: ['cron'] }),
+    mayRefuse: true,
   },
   { name: 'stateless', before: [files([page], { n1: ['page'] })], goal: files([page], { n2: ['page'] }) },
   { name: 'new-image', before: [onN1], goal: files([tagged('2')], { n1: ['pg'] }) },

@@ -28,6 +28,7 @@ const references = [
   'es:1',
   'web:1',
   'page:1',
+  'cron:1',
   'a:1',
   'b:1',
   'db:1',
@@ -37,7 +38,7 @@ const references = [
 ];
 
 /** A new world for one case. */
-export function createWorld({ oldNames }: Scenario): World {
+export function createWorld(scenario: Scenario): World {
   let isHeld: (() => boolean) | undefined;
   const clock = createClock('auto', () => isHeld?.() ?? false);
   const registry: Record<string, MemoryImage> = Object.fromEntries(references.map((name) => [`acme/${name}`, {}]));
@@ -46,11 +47,12 @@ export function createWorld({ oldNames }: Scenario): World {
     clock,
     nodes: Object.fromEntries(nodes.map((node) => [node, { boot: {} }])),
     registry,
+    ...(scenario.shared === undefined ? {} : { shared: scenario.shared }),
   });
   return {
     cluster,
     clock,
-    watcher: createWatcher(cluster, nodes, oldNames),
+    watcher: createWatcher(cluster, nodes, scenario),
     breakImages: (where, kind) => {
       const broken: Changeable<MemoryImage>[] = [];
       const breakOne = (image: MemoryImage): MemoryImage => {

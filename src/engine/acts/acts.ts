@@ -1,6 +1,7 @@
 import { isActive } from '../../model/cluster.ts';
 import { type AppName, nodeOf } from '../../model/config.ts';
 import { toReport } from '../../model/errors.ts';
+import { sharersOf } from '../../model/shared-volumes.ts';
 import type { ExecOptions, ExecSession, NodeClient } from '../node-client.ts';
 import { type HookContext, runPostStart, runPreStop } from '../run/hooks.ts';
 import { bindsAll, checkUnused, stopGraceMs } from '../run/perform-container.ts';
@@ -138,7 +139,7 @@ async function checkVolumes(
 ): Promise<void> {
   if (container.spec.mounts.length === 0) return;
   const [volumes, containers] = await Promise.all([client.volumes.list(signal), client.containers.list(signal)]);
-  checkUnused(containers, container.spec, client.node);
+  checkUnused(containers, container.spec, client.node, sharersOf(context.config, container.spec.application));
   for (const { volume: id } of container.spec.mounts) {
     const copy = volumes.find((one) => one.id === id && one.role === 'owner' && one.owner === facts.nodeId);
     if (copy?.mounted === true) {

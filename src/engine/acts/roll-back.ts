@@ -7,6 +7,7 @@ import { createSemaphores } from '../../model/semaphore.ts';
 import type { NodeClient } from '../node-client.ts';
 import { execute } from '../run/execute.ts';
 import { nodesToLock } from '../run/locks.ts';
+import { runsWith } from '../run/perform-container.ts';
 import { planReturn } from '../run/recover.ts';
 import { createTransferSlots, type RunContext } from '../run/step-context.ts';
 import type { SnapshotRef } from '../types.ts';
@@ -17,8 +18,8 @@ const keptMark = '-before-';
 /**
  * Rolls all volumes of the application back to the snapshot together. The swap is one transaction: before it the old data
  * is in force, after it the content of the snapshot, so that after any interruption the next apply starts the
- * application on one of them. The container is removed before the swap, because it is bound to the old directory.
- * Returns the datasets that have the present data.
+ * application on one of them. The container is removed before the swap, because it is bound to the old directory, and so
+ * are those of the applications that share one of the volumes. Returns the datasets that have the present data.
  */
 export async function rollBack(
   context: ActContext,
@@ -46,14 +47,15 @@ export async function rollBack(
     throw signal.aborted ? error : explainLost(context, node, error);
   }
   const ids = volumes.map(({ volume }) => volume.id);
+  const users = usersOf(context, app, node, ids);
   try {
-    await run(context, stopPlan(app, node, ids), context.state, signal);
+    await run(context, stopPlan(app, node, users, ids), context.state, signal);
     // The node refuses the swap if a volume is not as it was seen, because another run has taken it over.
     await client.volumes.swap(swaps, guarded);
   } catch (error) {
-    throw signal.aborted || isAbort(error) ? error : await afterFailure(context, app, node, error, signal);
+    throw signal.aborted || isAbort(error) ? error : await afterFailure(context, app, users, node, error, signal);
   }
-  await comeBack(context, app, node, signal);
+  await comeBack(context, users, node, signal);
   for (const id of ids) await retireOthers(context, node, id, mark, signal);
   return volumes.map(({ volume }) => volume.dataset);
 }
@@ -132,7 +134,12 @@ function findFrom(context: ActContext, app: AppName, id: VolumeId, version: Volu
 const cloneHint = (app: AppName, { dataset, snapshot }: SnapshotRef): string =>
   `\`drover clone ${app} ${dataset}@${snapshot}\` copies its content into a new dataset`;
 
-function stopPlan(app: AppName, node: NodeName, volumes: readonly VolumeId[]): Plan {
+/** The application, and those with a running container on its volumes. */
+function usersOf({ state }: ActContext, app: AppName, node: NodeName, ids: readonly VolumeId[]): readonly AppName[] {
+  return [...new Set([app, ...Object.values(runsWith(state, node, app, ids)).flat()])];
+}
+
+function stopPlan(app: AppName, node: NodeName, users: readonly AppName[], volumes: readonly VolumeId[]): Plan {
   const step = (id: string, action: Action, after: readonly string[]): Step => ({
     id,
     action,
@@ -140,11 +147,14 @@ function stopPlan(app: AppName, node: NodeName, volumes: readonly VolumeId[]): P
     reason: 'it is rolled back',
     group: app,
   });
-  const stop = step(`stop-container:${app}:${node}`, { kind: 'stop-container', node, app }, []);
-  const freezes = volumes.map((volume) =>
-    step(`freeze-volume:${volume}:${node}`, { kind: 'freeze-volume', node, volume }, [stop.id]),
+  const stops = users.map((user) =>
+    step(`stop-container:${user}:${node}`, { kind: 'stop-container', node, app: user }, []),
   );
-  return { revision: '', steps: [stop, ...freezes], blocked: [], notes: [] };
+  const stopped = stops.map(({ id }) => id);
+  const freezes = volumes.map((volume) =>
+    step(`freeze-volume:${volume}:${node}`, { kind: 'freeze-volume', node, volume }, stopped),
+  );
+  return { revision: '', steps: [...stops, ...freezes], blocked: [], notes: [] };
 }
 
 /** Executes a plan without events, because it belongs to no run. */
@@ -160,6 +170,7 @@ async function run(context: ActContext, plan: Plan, state: ClusterState, signal:
     emit: () => undefined,
     transfers: createTransferSlots(),
     tables: createSemaphores(1),
+    fills: createSemaphores(1),
     released: new Map(),
     sent: () => undefined,
   };
@@ -174,38 +185,46 @@ async function run(context: ActContext, plan: Plan, state: ClusterState, signal:
 
 const never = new AbortController().signal;
 
-/** The planner's own steps for a configuration that wants it where its data is. */
-async function comeBack(context: ActContext, app: AppName, node: NodeName, signal: AbortSignal): Promise<void> {
+/** The planner's own steps for a configuration that wants them where their data is. */
+async function comeBack(
+  context: ActContext,
+  apps: readonly AppName[],
+  node: NodeName,
+  signal: AbortSignal,
+): Promise<void> {
   const state = await context.input.observe(context.config, signal);
-  const plan = asItRan(context, app, planReturn(context.config, state, new Map([[app, node]])));
+  const back = new Map(apps.map((app) => [app, node] as const));
+  const plan = asTheyRan(context, planReturn(context.config, state, back));
   const blocker = plan.blocked[0];
   if (blocker !== undefined && plan.steps.length === 0) throw cannot(context, blocker.reason, blocker.hint);
   await run(context, plan, state, signal);
 }
 
-/** The plan with the container as it was. Other changes in the files need a plan that a person has seen. */
-function asItRan({ state }: ActContext, app: AppName, plan: Plan): Plan {
+/** The plan with the containers as they were. Other changes in the files need a plan that a person has seen. */
+function asTheyRan({ state }: ActContext, plan: Plan): Plan {
   const containers = Object.values(state.nodes).flatMap((seen) =>
     seen.status === 'unreachable' ? [] : seen.facts.containers,
   );
-  const spec = containers.find((one) => one.managed && one.application === app)?.spec;
-  if (spec === undefined) return plan;
-  const steps = plan.steps.map((step) =>
-    step.action.kind === 'start-container' ? { ...step, action: { ...step.action, spec } } : step,
-  );
+  const steps = plan.steps.map((step) => {
+    if (step.action.kind !== 'start-container') return step;
+    const { application } = step.action.spec;
+    const spec = containers.find((one) => one.managed && one.application === application)?.spec;
+    return spec === undefined ? step : { ...step, action: { ...step.action, spec } };
+  });
   return { ...plan, steps };
 }
 
-/** Starts the application again on its present data. Returns the error, with a note where it is still stopped. */
+/** Starts the applications again on their present data. Returns the error, with a note where one is still stopped. */
 async function afterFailure(
   context: ActContext,
   app: AppName,
+  users: readonly AppName[],
   node: NodeName,
   error: unknown,
   signal: AbortSignal,
 ): Promise<unknown> {
   const cause = explainLost(context, node, error);
-  const ended = await comeBack(context, app, node, signal).then(
+  const ended = await comeBack(context, users, node, signal).then(
     () => undefined,
     () => `"${app}" is stopped`,
   );

@@ -1,5 +1,6 @@
 import type { ClusterState } from '../../model/cluster.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../../model/events.ts';
 import type { RunNote } from '../../model/history.ts';
@@ -15,7 +16,14 @@ import { findUnanswered } from './answers.ts';
 import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
 import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
-import { describeWhereabouts, findWhereabouts, planAsBefore, planReturn, type Whereabouts } from './recover.ts';
+import {
+  describeWhereabouts,
+  findWhereabouts,
+  placesOfReturn,
+  planAsBefore,
+  planReturn,
+  type Whereabouts,
+} from './recover.ts';
 import type { RunChecks } from './removal-guard.ts';
 import { createTransferSlots, type RunContext } from './step-context.ts';
 import { watchSwitches } from './switch-probe.ts';
@@ -75,6 +83,7 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     emit,
     transfers: createTransferSlots(),
     tables: createSemaphores(1),
+    fills: createSemaphores(1),
     released: new Map(),
     sent: receipts.sent,
     waited: receipts.waited,
@@ -256,8 +265,8 @@ function noteDown(run: Run, plan: Plan, execution: Execution, state: ClusterStat
   }
   for (const [app, interrupted] of findInterrupted(plan, execution, state)) {
     // If a retry stopped it again, the first stop knows where and with what it ran.
-    const { from, was } = run.down.get(app) ?? interrupted;
-    run.down.set(app, { ...interrupted, from, ...(was === undefined ? {} : { was }) });
+    const { from, ...before } = run.down.get(app) ?? interrupted;
+    run.down.set(app, { ...interrupted, from, ...defined({ was: before.was, with: before.with }) });
   }
 }
 
@@ -327,12 +336,7 @@ async function recover(run: Run): Promise<Whereabouts[]> {
     let state = await observeAll(run, hard);
     if (await bringBack(run, planAsBefore(run.config.revision, run.down, state), state))
       state = await observeAll(run, hard);
-    const back = new Map(
-      whereaboutsOf(run, state).flatMap((one) => {
-        const node = one.kind === 'stopped' ? one.node : one.kind === 'released' ? one.to : undefined;
-        return node === undefined ? [] : [[one.app, node] as const];
-      }),
-    );
+    const back = placesOfReturn(run.config, whereaboutsOf(run, state), state);
     if (back.size > 0) await bringBack(run, planReturn(run.config, state, back), state);
     await dropHolds(run, state, hard);
     return whereaboutsOf(run, await observeAll(run, hard));

@@ -5,11 +5,12 @@ import type { StepOutcome } from '../../model/events.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
 import { type Action, nodesOf, type Plan, type Step, type StepId } from '../../model/plan.ts';
 import { createSemaphores, type Semaphore } from '../../model/semaphore.ts';
+import type { Sharers } from '../../model/shared-volumes.ts';
 import { stepKinds } from '../../model/step-kinds.ts';
 import { createKnown, type Known } from './known.ts';
 import { lockLost } from './locks.ts';
 import { perform } from './perform.ts';
-import { stopGraceMs, stopSlackMs } from './perform-container.ts';
+import { runsWith, stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { prepareSwitch } from './prepare-switch.ts';
 import type { RunContext } from './step-context.ts';
 
@@ -208,6 +209,8 @@ export interface Interrupted {
   readonly volumes: readonly VolumeId[];
   /** The container that ran there. */
   readonly was?: ContainerSpec;
+  /** What ran there on the same volumes. */
+  readonly with?: Sharers;
 }
 
 /** Applications that a step of this execution has stopped and none has started again. */
@@ -224,7 +227,16 @@ export function findInterrupted(plan: Plan, execution: Execution, state: Cluster
     const ran = lastFacts(state.nodes[action.node])?.containers.find(
       (one) => one.managed && one.application === action.app && one.state === 'running',
     );
-    interrupted.set(action.app, { from: action.node, volumes, ...(ran === undefined ? {} : { was: ran.spec }) });
+    const before = ran && {
+      was: ran.spec,
+      with: runsWith(
+        state,
+        action.node,
+        action.app,
+        ran.spec.mounts.map(({ volume }) => volume),
+      ),
+    };
+    interrupted.set(action.app, { from: action.node, volumes, ...before });
   }
   return interrupted;
 }

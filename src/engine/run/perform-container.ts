@@ -1,9 +1,17 @@
-import { type Container, type ContainerSpec, isActive, lastFacts, type Volume } from '../../model/cluster.ts';
+import {
+  type ClusterState,
+  type Container,
+  type ContainerSpec,
+  isActive,
+  lastFacts,
+  type Volume,
+} from '../../model/cluster.ts';
 import type { AppName, Config, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
 import { SealedContent } from '../../model/container/sealed-content.ts';
 import { AppError } from '../../model/errors.ts';
 import { printImage } from '../../model/names.ts';
 import type { ActionOf } from '../../model/plan.ts';
+import type { Sharers } from '../../model/shared-volumes.ts';
 import { differences } from '../../plan/container-spec.ts';
 import { withImagePorts } from '../../plan/decide.ts';
 import { liesBelow } from '../../plan/volumes/image-volumes.ts';
@@ -179,7 +187,7 @@ export async function startContainer(
   context: StepContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { node } = action;
+  const { node, shared } = action;
   const client = await context.cluster.node(node, signal);
   const spec = await wholeSpec(action, client, context, signal);
   const [containers, places] = await Promise.all([
@@ -188,7 +196,7 @@ export async function startContainer(
   ]);
   const { directories } = places;
   const existing = containers.find(({ managed, application }) => managed && application === spec.application);
-  checkUnused(containers, spec, node);
+  checkUnused(containers, spec, node, shared);
   const isWanted = existing !== undefined && differences(spec, existing).length === 0;
   if (existing !== undefined && isActive(existing)) {
     if (isWanted) return;
@@ -201,8 +209,9 @@ export async function startContainer(
   const confirmed = Promise.all(places.seen.map((seen) => client.volumes.confirm(seen, signal)));
   // Awaited below.
   confirmed.catch(() => undefined);
+  const create = (): Promise<void> => client.containers.create(whole, directories, signal);
   if (!isRight && places.areFilled) await client.containers.createOnData(whole, directories, signal);
-  else if (!isRight) await client.containers.create(whole, directories, signal);
+  else if (!isRight) await (shared === undefined ? create() : context.fills(node).use(create, signal));
   try {
     await confirmed;
   } catch (error) {
@@ -264,13 +273,38 @@ export function bindsAll(container: Container, directories: Readonly<Record<Volu
   return Object.entries(directories).every(([volume, directory]) => (bound[volume] ?? directory) === directory);
 }
 
-/** Refuses volumes that another container of this node still uses. */
-export function checkUnused(containers: readonly Container[], spec: ContainerSpec, node: NodeName): void {
+/** Refuses volumes that another container of this node still uses, unless its application is one of their `sharers`. */
+export function checkUnused(
+  containers: readonly Container[],
+  spec: ContainerSpec,
+  node: NodeName,
+  sharers: Sharers = {},
+): void {
   const others = containers.filter(({ managed, application }) => !managed || application !== spec.application);
   for (const other of others.filter(isActive)) {
-    const shared = other.spec.mounts.find(({ volume }) => spec.mounts.some((mount) => mount.volume === volume));
-    if (shared !== undefined) throw conflict('use', shared.volume, node, `container "${other.name}" runs on it`);
+    const isAllowed = (volume: VolumeId): boolean =>
+      other.managed && other.application !== undefined && sharers[volume]?.includes(other.application) === true;
+    const used = other.spec.mounts.find(
+      ({ volume }) => !isAllowed(volume) && spec.mounts.some((mount) => mount.volume === volume),
+    );
+    if (used !== undefined) throw conflict('use', used.volume, node, `container "${other.name}" runs on it`);
   }
+}
+
+/**
+ * The applications whose containers run on the same node and have these volumes as well, as the state shows them: with
+ * them the application has run until now.
+ */
+export function runsWith(state: ClusterState, node: NodeName, app: AppName, volumes: readonly VolumeId[]): Sharers {
+  const others = (lastFacts(state.nodes[node])?.containers ?? []).filter(
+    (one) => one.managed && one.application !== app && isActive(one),
+  );
+  return Object.fromEntries(
+    volumes.map((id) => {
+      const users = others.filter(({ spec }) => spec.mounts.some(({ volume }) => volume === id));
+      return [id, users.flatMap(({ application }) => application ?? [])] as const;
+    }),
+  );
 }
 
 interface Places {

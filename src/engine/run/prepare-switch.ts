@@ -1,10 +1,11 @@
 import { lastFacts, type PortKey } from '../../model/cluster.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
 import type { ActionOf, Plan, StepId } from '../../model/plan.ts';
+import { sharersOf } from '../../model/shared-volumes.ts';
 import { meshChecks } from '../../plan/names/desired.ts';
 import { portText } from '../../plan/ports.ts';
 import { hooksOfStep, runPreStop } from './hooks.ts';
-import { stopGraceMs, stopSlackMs } from './perform-container.ts';
+import { runsWith, stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { findVolume, type StepContext } from './step-context.ts';
 
 /**
@@ -67,7 +68,10 @@ async function armDeadMan(
   );
   const { switchMs } = context.config.settings.timeouts;
   const afterMs = Math.max(switchMs, stopGraceMs(context, action) + stopSlackMs);
-  await client.deadMan.arm(app, volumes.flat(), afterMs, signal);
+  // A pass before this one may have stopped some of them.
+  const sharers = [runsWith(context.state, node, app, unlessReleased), sharersOf(context.config, app)];
+  const all = sharers.flatMap((one) => Object.values(one).flat());
+  await client.deadMan.arm(app, volumes.flat(), [...new Set(all)].toSorted(), afterMs, signal);
 }
 
 const noPorts: Readonly<Record<string, readonly PortKey[]>> = {};

@@ -1,6 +1,8 @@
 import { type ClusterState, type ContainerSpec, lastFacts } from '../../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import type { Plan } from '../../model/plan.ts';
+import { movesWith } from '../../model/shared-volumes.ts';
 import { keepGroups } from '../../plan/keep-groups.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { externalPorts } from '../../plan/ports.ts';
@@ -17,12 +19,8 @@ export type Whereabouts =
 
 /** The whereabouts of an interrupted application in the observed state. */
 export function findWhereabouts(app: AppName, { volumes, from }: Interrupted, state: ClusterState): Whereabouts {
-  const nodes = Object.keys(state.nodes).filter((node) => state.nodes[node]?.status === 'reachable');
-  const runs = nodes.find((node) =>
-    lastFacts(state.nodes[node])?.containers.some(
-      (one) => one.managed && one.application === app && one.state === 'running',
-    ),
-  );
+  const nodes = reachableNodes(state);
+  const runs = nodeThatRuns(app, state);
   if (runs !== undefined) return { app, kind: 'runs', node: runs };
   const latest = volumes.map((id) => latestClaim(id, nodes, state));
   const holders = new Set(latest.flatMap((claim) => (claim?.isHeld === true ? [claim.node] : [])));
@@ -36,6 +34,16 @@ export function findWhereabouts(app: AppName, { volumes, from }: Interrupted, st
   const to = owners.size > 1 ? undefined : nodes.find((one) => owners.has(lastFacts(state.nodes[one])?.nodeId));
   return { app, kind: 'released', ...(to === undefined ? {} : { to }) };
 }
+
+const reachableNodes = (state: ClusterState): NodeName[] =>
+  Object.keys(state.nodes).filter((node) => state.nodes[node]?.status === 'reachable');
+
+const nodeThatRuns = (app: AppName, state: ClusterState): NodeName | undefined =>
+  reachableNodes(state).find((node) =>
+    lastFacts(state.nodes[node])?.containers.some(
+      (one) => one.managed && one.application === app && one.state === 'running',
+    ),
+  );
 
 /** The claim with the highest epoch. An earlier owner that came back does not count. */
 function latestClaim(
@@ -54,19 +62,49 @@ function latestClaim(
 }
 
 /**
- * Plans to start these applications where their data is: the planner's own steps for a configuration that places them
- * there, without the steps of other applications. An application whose volume another one still uses is not started.
+ * Where each application that is stopped can start again, or go on to. Those that share a volume go to one node: where
+ * one of them runs, else where the first one can start.
+ */
+export function placesOfReturn(
+  config: Config,
+  all: readonly Whereabouts[],
+  state: ClusterState,
+): ReadonlyMap<AppName, NodeName> {
+  const own = new Map(
+    all.flatMap((one) => {
+      const node = one.kind === 'stopped' ? one.node : one.kind === 'released' ? one.to : undefined;
+      return node === undefined ? [] : [[one.app, node] as const];
+    }),
+  );
+  const first = (apps: readonly AppName[], find: (app: AppName) => NodeName | undefined): NodeName | undefined =>
+    apps.flatMap((app) => find(app) ?? [])[0];
+  return new Map(
+    [...own].map(([app, node]) => {
+      const others = movesWith(config, app).filter((other) => other !== app);
+      if (others.length === 0) return [app, node] as const;
+      const runs = first(others, (other) => nodeThatRuns(other, state));
+      return [app, runs ?? first([app, ...others].toSorted(), (one) => own.get(one)) ?? node] as const;
+    }),
+  );
+}
+
+/**
+ * Plans to start these applications where their data is: the planner's own steps for a configuration that places them,
+ * and what shares a volume with them, there, without the steps of other applications. An application whose volume
+ * another one still uses is not started.
  */
 export function planReturn(config: Config, state: ClusterState, back: ReadonlyMap<AppName, NodeName>): Plan {
+  const places = new Map([...back].flatMap(([app, node]) => movesWith(config, app).map((one) => [one, node] as const)));
+  for (const [app, node] of back) places.set(app, node);
   const deployment = Object.fromEntries(
     Object.entries(config.deployment).map(([node, apps]) => {
-      const stay = apps.filter((app) => !back.has(app));
-      const come = [...back].filter(([, to]) => to === node).map(([app]) => app);
+      const stay = apps.filter((app) => !places.has(app));
+      const come = [...places].filter(([, to]) => to === node).map(([app]) => app);
       return [node, [...stay, ...come].toSorted()];
     }),
   );
-  const missing = [...new Set(back.values())].filter((node) => deployment[node] === undefined);
-  for (const node of missing) deployment[node] = [...back].filter(([, to]) => to === node).map(([app]) => app);
+  const missing = [...new Set(places.values())].filter((node) => deployment[node] === undefined);
+  for (const node of missing) deployment[node] = [...places].filter(([, to]) => to === node).map(([app]) => app);
   const plan = keepGroups(makePlan({ ...config, deployment }, state), (group) => back.has(group), { returns: true });
   return { ...plan, blocked: plan.blocked.filter(({ app }) => app !== undefined && back.has(app)) };
 }
@@ -78,18 +116,23 @@ export function planReturn(config: Config, state: ClusterState, back: ReadonlyMa
 export function planAsBefore(revision: string, down: ReadonlyMap<AppName, Interrupted>, state: ClusterState): Plan {
   const builder = createStepBuilder();
   for (const [app, interrupted] of down) {
-    const { from, volumes, was } = interrupted;
+    const { volumes, was } = interrupted;
     if (was === undefined || findWhereabouts(app, interrupted, state).kind === 'runs') continue;
     const had = was.mounts.map(({ volume }) => volume);
     if (had.length === volumes.length && had.every((id) => volumes.includes(id))) continue;
-    addReturn(builder, app, from, was, state);
+    addReturn(builder, { ...interrupted, was }, app, state);
   }
   return { revision, steps: builder.build(), blocked: [], notes: [] };
 }
 
-function addReturn(builder: StepBuilder, app: AppName, node: NodeName, spec: ContainerSpec, state: ClusterState): void {
+function addReturn(
+  builder: StepBuilder,
+  { from: node, was: spec, with: shared }: Interrupted & { readonly was: ContainerSpec },
+  app: AppName,
+  state: ClusterState,
+): void {
   const facts = lastFacts(state.nodes[node]);
-  const nodes = Object.keys(state.nodes).filter((one) => state.nodes[one]?.status === 'reachable');
+  const nodes = reachableNodes(state);
   const claims = spec.mounts.map(({ volume }) => latestClaim(volume, nodes, state));
   if (!claims.every((claim) => claim?.isHeld === true && claim.node === node && claim.owner === facts?.nodeId)) return;
   const reason = 'the change failed: it continues as before';
@@ -99,7 +142,8 @@ function addReturn(builder: StepBuilder, app: AppName, node: NodeName, spec: Con
     const kind = copy?.role === 'frozen' ? 'reclaim-volume' : 'mount-volume';
     return [builder.add({ action: { kind, node, volume }, reason, group: app })];
   });
-  const start = builder.add({ action: { kind: 'start-container', node, spec }, after: ready, reason, group: app });
+  const action = { kind: 'start-container', node, spec, ...defined({ shared }) } as const;
+  const start = builder.add({ action, after: ready, reason, group: app });
   const check = { kind: 'check-container', node, app, ports: externalPorts(spec) } as const;
   builder.add({ action: check, after: [start], reason, group: app });
 }

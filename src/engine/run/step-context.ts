@@ -19,6 +19,8 @@ export interface RunContext {
   readonly transfers: TransferSlots;
   /** One change of a node's network table at a time. */
   readonly tables: (node: NodeName) => Semaphore;
+  /** One container at a time is created on a node's shared volumes: two images must not fill an empty one together. */
+  readonly fills: (node: NodeName) => Semaphore;
   /** Releases of this run: an acquire may rely on them when the source has become unreachable. */
   readonly released: Map<VolumeId, ReleasedVolume>;
   readonly sent: (sent: SentStream) => void;

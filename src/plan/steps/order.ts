@@ -1,4 +1,4 @@
-import type { AppName, Dependency } from '../../model/config.ts';
+import type { AppName, Dependency, VolumeId } from '../../model/config.ts';
 import type { StepId } from '../../model/plan.ts';
 import { dependenciesOf, isReplaced } from '../dependencies.ts';
 import type { GroupDecision } from '../group-decision.ts';
@@ -84,12 +84,68 @@ function orderStops(
     waits.add(other.group, own.group);
     for (const stop of stopsOf(other)) for (const first of stopsOf(own)) builder.order(stop, first);
   }
+  const together = stoppingTogether(decisions);
   for (const { own, other, dependency, before } of needs) {
+    const all = together.get(own.group) ?? [own];
     const isFree = own.restarts !== true && !own.startsFirst && !waits.reaches(other.group, own.group);
     if (!isFree || dependency.until === 'started') continue;
-    for (const step of [...builder.holdsOf(own.group), ...stopsOf(own)])
+    for (const step of all.flatMap((one) => downtimeOf(builder, one)))
       builder.order(step, before, dependency.isOptional);
   }
+  for (const all of new Set(together.values())) {
+    if (all.length < 2) continue;
+    const ready = all.flatMap(preparationOf);
+    for (const step of all.flatMap((one) => downtimeOf(builder, one)))
+      for (const before of ready) builder.order(step, before);
+    // What fails before a release brings all of them back where they were.
+    const moves = all.flatMap(movesOf);
+    for (const { release } of moves) for (const { sent } of moves) for (const id of sent) builder.order(release, id);
+  }
+}
+
+/** For each volume that moves: the step that gives it up, and those before it. */
+const movesOf = ({ group, node: to, tasks }: GroupDecision) =>
+  tasks.flatMap(({ id: volume, work }) => {
+    if (work.kind !== 'move') return [];
+    const { from } = work;
+    const release = stepId({ kind: 'release-volume', from, to, volume }, group);
+    const freeze = stepId({ kind: 'freeze-volume', node: from, volume }, group);
+    return [{ release, sent: [freeze, stepId({ kind: 'send-final', from, to, volume }, group)] }];
+  });
+
+/** The steps with which an application stops serving. */
+const downtimeOf = (builder: StepBuilder, decision: GroupDecision): StepId[] => [
+  ...builder.holdsOf(decision.group),
+  ...stopsOf(decision),
+];
+
+/** The steps that take long and need no stop. */
+function preparationOf({ group, app, node, tasks }: GroupDecision): StepId[] {
+  const image = app === undefined ? [] : [stepId({ kind: 'pull-image', node, image: app.image }, group)];
+  const sent = tasks.flatMap(({ id, work }) =>
+    work.kind === 'move' ? [stepId({ kind: 'sync-volume', from: work.from, to: node, volume: id }, group)] : [],
+  );
+  return [...image, ...sent];
+}
+
+/**
+ * By group: the decisions whose applications share a volume that changes its place. Each of them is down until all of
+ * them have stopped, so none stops before everything that one of them waits for is there.
+ */
+function stoppingTogether(decisions: readonly GroupDecision[]): ReadonlyMap<string, readonly GroupDecision[]> {
+  const together = new Map<string, readonly GroupDecision[]>();
+  const onVolume = new Map<VolumeId, string>();
+  for (const decision of decisions) {
+    if (decision.blockers.length > 0) continue;
+    let all: readonly GroupDecision[] = [decision];
+    for (const { id, work } of decision.tasks) {
+      const others = together.get(onVolume.get(id) ?? '') ?? [];
+      if (work.kind === 'move' || work.kind === 'reclaim') onVolume.set(id, decision.group);
+      all = [...new Set([...others, ...all])];
+    }
+    for (const { group } of all) together.set(group, all);
+  }
+  return together;
 }
 
 /** The step after which an application has reached the milestone; undefined if no step of this plan is needed. */

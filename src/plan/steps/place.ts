@@ -3,6 +3,7 @@ import { defined } from '../../model/defined.ts';
 import type { NamedPort } from '../../model/name-table.ts';
 import { printImage } from '../../model/names.ts';
 import type { StepId } from '../../model/plan.ts';
+import { sharersOf } from '../../model/shared-volumes.ts';
 import { isAwaited } from '../dependencies.ts';
 import type { GroupDecision } from '../group-decision.ts';
 import { sorted } from '../lists.ts';
@@ -154,7 +155,9 @@ function startContainer(
   const { group, node, start } = decision;
   if (start === undefined) return [];
   const { spec, reason, asksPorts } = start;
-  const starting = { kind: 'start-container', node, spec, ...defined({ asksPorts }) } as const;
+  const sharers = sharersOf(input.config, group);
+  const shared = Object.keys(sharers).length === 0 ? undefined : sharers;
+  const starting = { kind: 'start-container', node, spec, ...defined({ asksPorts, shared }) } as const;
   const started = builder.add({ action: starting, after, reason, group });
   if (spec.isDone === true) return [started];
   const named = checkedNames(decision, spec);

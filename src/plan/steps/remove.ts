@@ -1,8 +1,9 @@
-import type { AppName, PlacedVolume, VolumeId } from '../../model/config.ts';
+import type { AppName, PlacedVolume } from '../../model/config.ts';
 import type { Blocker, StepId } from '../../model/plan.ts';
+import { appsOnVolume } from '../../model/shared-volumes.ts';
 import { notOurs } from '../deployments.ts';
 import { compareText } from '../lists.ts';
-import { managedContainers, type PlanInput, perInput, type SeenContainer, usersOfVolume } from '../plan-input.ts';
+import { managedContainers, type PlanInput, type SeenContainer, usersOfVolume } from '../plan-input.ts';
 import { copiesOf, ownershipOf } from '../volumes/ownership.ts';
 import { quote, titleOf } from '../wording.ts';
 import { orderRemovals } from './order.ts';
@@ -40,7 +41,7 @@ export function planRetirements(builder: StepBuilder, input: PlanInput, kept: Re
 }
 
 function retire(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppName>, { id }: PlacedVolume): Blocker[] {
-  const user = declaredUser(input, id);
+  const [user] = appsOnVolume(input.config, id);
   const cannot = `cannot retire volume "${id}"`;
   if (user !== undefined) return [{ app: user, reason: `${cannot}: application ${quote(user)} is declared to use it` }];
   const other = input.others.get(id);
@@ -86,16 +87,6 @@ function isRetired(input: PlanInput, id: string): boolean {
     copies.some(({ volume }) => volume.role === 'retired') && !copies.some(({ volume }) => volume.role === 'owner')
   );
 }
-
-/** The first placed application that declares each volume. */
-const declaredUsers = perInput((input) => {
-  const users = new Map<VolumeId, AppName>();
-  for (const name of input.placement.keys())
-    for (const { id } of input.config.applications[name]?.volumes ?? []) if (!users.has(id)) users.set(id, name);
-  return users;
-});
-
-const declaredUser = (input: PlanInput, id: VolumeId): AppName | undefined => declaredUsers(input).get(id);
 
 /** The stops of the volume's users; undefined if one of them keeps running or is declared. */
 function stopsOfUsers(input: PlanInput, kept: ReadonlySet<AppName>, id: string): StepId[] | undefined {

@@ -2,6 +2,7 @@ import { isName, printCommand } from '../../model/command-line.ts';
 import type { Application, AppName, NodeName, VolumeId, VolumeMount } from '../../model/config.ts';
 import { defaultVolumeId } from '../../model/names.ts';
 import type { Blocker } from '../../model/plan.ts';
+import type { GroupDecision } from '../group-decision.ts';
 import type { PlacedApp } from '../placed-app.ts';
 import { containersOfOthers, managedContainers, type PlanInput, perInput, type SeenContainer } from '../plan-input.ts';
 import { externalPorts, sharePort } from '../ports.ts';
@@ -12,6 +13,8 @@ import type { VolumeTask } from './volume-task.ts';
 /** Why an application does not get the new volumes that its file asks for. */
 export interface NewVolumes {
   readonly problems: readonly Blocker[];
+  /** Volumes that are not created because of them. */
+  readonly refused: readonly VolumeId[];
   /** Applications that no file describes any more and whose data may be meant: they keep running. */
   readonly keeps: readonly AppName[];
 }
@@ -29,7 +32,7 @@ export function checkNewVolumes(
 ): NewVolumes {
   const fresh = tasks.flatMap(({ id, work }) => (work.kind === 'create' ? [id] : []));
   const problems: Blocker[] = [...shifted(input, app, node, own), ...takenAway(input, app, node, own)];
-  if (fresh.length === 0) return { problems, keeps: [] };
+  if (fresh.length === 0) return { problems, refused: [], keeps: [] };
   const keeps = new Set<AppName>();
   for (const id of fresh) {
     const { mountpoint = '', mustExist } = app.volumes.find((volume) => volume.id === id) ?? {};
@@ -64,7 +67,21 @@ export function checkNewVolumes(
       hint: hintFor(input, app, mountpoint, meant),
     });
   }
-  return { problems, keeps: [...keeps] };
+  return { problems, refused: problems.length === 0 ? [] : fresh, keeps: [...keeps] };
+}
+
+/** Blocks what would create a volume that another application, which shares it, does not get. */
+export function blockRefused(decisions: readonly GroupDecision[]): readonly GroupDecision[] {
+  const refused = new Map(decisions.flatMap(({ group, refuses }) => refuses.map((id) => [id, group] as const)));
+  if (refused.size === 0) return decisions;
+  return decisions.map((decision) => {
+    const { app, node, tasks, blockers } = decision;
+    const task = tasks.find(({ id, work }) => work.kind === 'create' && refused.has(id));
+    if (app === undefined || task === undefined || blockers.length > 0) return decision;
+    const other = quote(refused.get(task.id) ?? '');
+    const reason = `cannot start ${quote(app.name)} on ${quote(node)}: ${other} shares a new volume with it, and is blocked`;
+    return { ...decision, blockers: [{ app: app.name, node, reason }] };
+  });
 }
 
 /** A container, running or not, whose volume no node has any more. */

@@ -1,5 +1,6 @@
 import type { Volume } from '../../model/cluster.ts';
 import type { NodeName, VolumeId } from '../../model/config.ts';
+import { firstOnVolume } from '../../model/shared-volumes.ts';
 import { addTo, compareText } from '../lists.ts';
 import { whyNotAbsent } from '../missing-nodes.ts';
 import { bringNodeBack } from '../node-reasons.ts';
@@ -115,9 +116,8 @@ function newestCopy(copies: readonly Copy[]): Copy | undefined {
  * The command that makes this node's copy the owner, after a confirmation; undefined for a volume without application.
  */
 function reclaimCommand(input: PlanInput, id: VolumeId, node: NodeName): string | undefined {
-  const apps = Object.values(input.config.applications);
-  const app = apps.find(({ volumes }) => volumes.some((volume) => volume.id === id));
-  return app === undefined ? undefined : `drover reclaim ${app.name} --on ${node}`;
+  const app = firstOnVolume(input.config, id);
+  return app === undefined ? undefined : `drover reclaim ${app} --on ${node}`;
 }
 
 function bringBack(input: PlanInput, id: VolumeId, node: NodeName | undefined): string {

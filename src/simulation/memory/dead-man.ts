@@ -9,12 +9,17 @@ import { call, checkInvariants, type MemoryWorld } from './world.ts';
 /** A node's dead-man behind the engine's interface. */
 export function createMemoryDeadMan(world: MemoryWorld, node: NodeName): DeadMan {
   return {
-    arm: (app, volumes, afterMs, signal) =>
+    arm: (app, volumes, sharers, afterMs, signal) =>
       call(world, { node, operation: 'deadMan.arm', write: true }, signal, (machine) => {
         const container = ours(machine, app);
         if (container === undefined) return;
         const { id, starts } = container;
-        machine.armed.set(app, { id, starts, volumes, dueMs: world.clock.now() + afterMs });
+        const others = sharers.flatMap((other) => {
+          const its = ours(machine, other);
+          return its === undefined ? [] : [[other, its.id] as const];
+        });
+        const dueMs = world.clock.now() + afterMs;
+        machine.armed.set(app, { id, starts, volumes, sharers: new Map(others), dueMs });
       }),
     disarm: (app, signal) =>
       call(world, { node, operation: 'deadMan.disarm', write: true }, signal, (machine) => {
@@ -54,9 +59,11 @@ function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, arm
     return dataset !== undefined && isOwn ? [dataset] : [];
   });
   if (own.length < armed.volumes.length) return;
+  const shared = new Set(armed.sharers.values());
   const isUsed = [...machine.containers.values()].some(
     (other) =>
       other !== container &&
+      !shared.has(other.id) &&
       other.state === 'running' &&
       other.spec.mounts.some(({ volume }) => own.some(({ properties }) => properties.volume === volume)),
   );
@@ -66,10 +73,21 @@ function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, arm
     dataset.properties = { ...dataset.properties, role: 'owner', epoch: epoch + 1 };
     dataset.readonly = false;
     dataset.mounted = true;
+    for (const [other, id] of armed.sharers) follow(machine, other, id, dataset.name, epoch);
   }
   try {
     start(world, machine, container);
   } catch {
     // Docker refuses, for example because a port is taken; no caller waits for the answer.
   }
+}
+
+/** The dead-man of an application that shares the volume goes on with its next epoch. */
+function follow(machine: MemoryMachine, app: AppName, id: string, dataset: string, epoch: number): void {
+  const armed = machine.armed.get(app);
+  if (armed?.id !== id) return;
+  const volumes = armed.volumes.map((one) =>
+    one.dataset === dataset && one.epoch === epoch ? { dataset, epoch: epoch + 1 } : one,
+  );
+  machine.armed.set(app, { ...armed, volumes });
 }

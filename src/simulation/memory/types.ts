@@ -134,6 +134,8 @@ export interface MemorySeed {
   readonly bytesPerSecond?: number;
   readonly pool?: string;
   readonly datasetRoot?: string;
+  /** The applications that may run on a volume at the same time, on one node. Every other volume has one. */
+  readonly shared?: Readonly<Record<VolumeId, readonly AppName[]>>;
 }
 
 /** One call to a node, for an observer. If the observer throws in phase `after`, the caller loses the reply, not the effect. */
@@ -232,6 +234,8 @@ export interface MemoryArmed {
   readonly id: string;
   readonly starts: number;
   readonly volumes: readonly { readonly dataset: string; readonly epoch: number }[];
+  /** Containers of other applications that may run on the volumes too, by application. */
+  readonly sharers: ReadonlyMap<AppName, string>;
   readonly dueMs: number;
   /** The node was off since, so it asks its peers first. */
   readonly asksFirst?: true;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { VolumeRole } from '../../model/cluster.ts';
-import type { NodeName, VolumeId } from '../../model/config.ts';
+import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { readCopyRecord } from '../../model/copy-record.ts';
 import { AppError } from '../../model/errors.ts';
 import type {
@@ -217,10 +217,13 @@ function accountWriters(world: MemoryWorld, machine: MemoryMachine): void {
   }
 }
 
-/** Records broken invariants: two owners, two running containers on one volume, a container without its data. */
+/**
+ * Records broken invariants: two owners, two running containers on a volume that is not shared, or on two nodes, a
+ * container without its data.
+ */
 export function checkInvariants(world: MemoryWorld): void {
   const owners = new Map<VolumeId, NodeName[]>();
-  const users = new Map<VolumeId, NodeName[]>();
+  const users = new Map<VolumeId, User[]>();
   for (const machine of world.machines.values()) {
     for (const dataset of machine.datasets.values()) {
       const { volume, role } = dataset.properties;
@@ -228,8 +231,9 @@ export function checkInvariants(world: MemoryWorld): void {
     }
     for (const container of machine.containers.values()) {
       if (container.state !== 'running' || !container.managed) continue;
-      for (const { volume } of container.spec.mounts) {
-        users.set(volume, [...(users.get(volume) ?? []), machine.name]);
+      for (const volume of new Set(container.spec.mounts.map((mount) => mount.volume))) {
+        const user = { app: container.spec.application, node: machine.name };
+        users.set(volume, [...(users.get(volume) ?? []), user]);
         const dataset = datasetOf(machine, volume);
         if (dataset?.properties.role !== 'owner' || !dataset.mounted) {
           violate(world, `"${container.name}" runs on ${machine.name} without owning and mounting ${volume}`);
@@ -244,7 +248,22 @@ export function checkInvariants(world: MemoryWorld): void {
   for (const [volume, nodes] of owners)
     if (nodes.length > 1) violate(world, `${volume} has owners ${nodes.join(', ')}`);
   for (const [volume] of owners) checkRecord(world, volume);
-  for (const [volume, nodes] of users) if (nodes.length > 1) violate(world, `${volume} is used on ${nodes.join(', ')}`);
+  for (const [volume, all] of users) {
+    if (mayShare(world.seed.shared?.[volume], all)) continue;
+    const text = all.map(({ app, node }) => `${app} on ${node}`).join(' and ');
+    violate(world, `${volume} is used by ${text}`);
+  }
+}
+
+/** A running container on a volume. */
+interface User {
+  readonly app: AppName;
+  readonly node: NodeName;
+}
+
+/** True for one user, and for several applications on one node that share the volume. */
+export function mayShare(sharers: readonly AppName[] = [], users: readonly User[]): boolean {
+  return users.length < 2 || users.every(({ app, node }) => sharers.includes(app) && node === users[0]?.node);
 }
 
 /** Which other nodes may have a copy, as far as the record of this one counts. */

@@ -81,16 +81,37 @@ describe('the dead-man', () => {
 
   it('does nothing where another container runs on the volume', () => {
     copy('owner', 3);
-    file('sources', '/etc/hosts\n/vol/pg-1/data\n');
+    file('sources', 'other /etc/hosts\nother /vol/pg-1/data\n');
     expect(run()).toBe(0);
     expect(did()).toEqual([]);
   });
 
   it('is not kept by a container on a volume with a longer name', () => {
     copy('owner', 3);
-    file('sources', '/vol/pg-11/data\n');
+    file('sources', 'other /vol/pg-11/data\n');
     expect(run()).toBe(0);
     expect(did()).toContain('start the-container');
+  });
+
+  it('starts it next to a container that shares the volume, whose own dead-man goes on with the next epoch', () => {
+    copy('owner', 3);
+    file('records/pg', 'the-container\nthen\nthis-boot\nwith other web\np/v/pg-1 3\n');
+    file('records/web', 'other\nthen\nthis-boot\nwith the-container pg\np/v/pg-1 3\np/v/web-1 3\n');
+    file('records/later', 'another\nthen\nthis-boot\np/v/pg-1 3\n');
+    file('sources', 'other /vol/pg-1/data\n');
+    expect(run()).toBe(0);
+    expect(did()).toEqual([...taken, 'start the-container']);
+    const [web, later] = ['web', 'later'].map((name) => readFileSync(join(at, 'records', name), 'utf8'));
+    expect(web).toBe('other\nthen\nthis-boot\nwith the-container pg\np/v/pg-1 4\np/v/web-1 3\n');
+    expect(later).toContain('p/v/pg-1 3\n');
+  });
+
+  it('does nothing next to a container that shares another volume only by its record', () => {
+    copy('owner', 3);
+    file('records/pg', 'the-container\nthen\nthis-boot\nwith other web\np/v/pg-1 3\n');
+    file('sources', 'other /vol/pg-1/data\nthird /vol/pg-1/data\n');
+    expect(run()).toBe(0);
+    expect(did()).toEqual([]);
   });
 
   it('goes on at its second try where Docker did not answer at the first', () => {
