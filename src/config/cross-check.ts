@@ -1,25 +1,31 @@
-import type { PortMapping, VolumeMount } from '../model/config.ts';
+import type { Config, PortMapping, VolumeMount } from '../model/config.ts';
 import type { DeployedNode } from './deployment-file.ts';
 import type { Draft } from './draft.ts';
 import { complain, type Place, type Placed } from './fields.ts';
 import { quote } from './yaml/yaml-node.ts';
 
 /** What can only be judged with several values in view; each function reports where the second of two stands. */
-export function crossCheck(drafts: readonly Draft[], deployed: readonly DeployedNode[]): void {
+export function crossCheck(
+  drafts: readonly Draft[],
+  deployed: readonly DeployedNode[],
+  format: Config['format'] | undefined,
+): void {
   for (const draft of drafts) {
     checkPortsOnce(draft);
     checkLinks(draft);
     checkMountpoints(draft);
   }
-  checkVolumeIds(drafts);
+  // In Compose several services may have a volume.
+  if (format !== 'compose') checkVolumeIds(drafts);
   const placed = checkPlacedOnce(deployed);
   const running = drafts.filter((draft) => placed.has(draft.name));
   checkPortsAcross(running);
+  checkSharedTogether(running, placed);
   for (const draft of running) checkDependenciesPlaced(draft, placed);
 }
 
 /** What an application needs must run somewhere. */
-function checkDependenciesPlaced({ name, dependsOn = [] }: Draft, placed: ReadonlySet<string>): void {
+function checkDependenciesPlaced({ name, dependsOn = [] }: Draft, placed: ReadonlyMap<string, Seat>): void {
   for (const { value, place } of dependsOn) {
     if (value.isOptional === true || placed.has(value.app)) continue;
     complain(
@@ -119,9 +125,32 @@ function checkVolumeIds(drafts: readonly Draft[]): void {
   }
 }
 
-/** The names of all placed applications. */
-function checkPlacedOnce(deployed: readonly DeployedNode[]): ReadonlySet<string> {
-  const seen = new Map<string, { readonly node: string; readonly place: Place }>();
+/** One node owns a volume. */
+function checkSharedTogether(drafts: readonly Draft[], placed: ReadonlyMap<string, Seat>): void {
+  const first = new Map<string, string>();
+  const reported = new Set<string>();
+  for (const { name: app, volumes } of drafts) {
+    for (const { value } of volumes) {
+      const other = first.get(value.id);
+      if (other === undefined) first.set(value.id, app);
+      const [own, its] = [placed.get(app), placed.get(other ?? '')];
+      if (other === undefined || own === undefined || its === undefined || own.node === its.node) continue;
+      if (reported.has(app)) continue;
+      reported.add(app);
+      const what = `${quote(app)} shares its volume at ${value.mountpoint} with ${quote(other)}`;
+      complain(own.place, `${what}, which is on ${quote(its.node)}`, 'place both on one node: a volume is on one');
+    }
+  }
+}
+
+interface Seat {
+  readonly node: string;
+  readonly place: Place;
+}
+
+/** Where every application is placed. */
+function checkPlacedOnce(deployed: readonly DeployedNode[]): ReadonlyMap<string, Seat> {
+  const seen = new Map<string, Seat>();
   for (const { name: node, applications } of deployed) {
     for (const { value, place } of applications) {
       const earlier = seen.get(value);
@@ -137,5 +166,5 @@ function checkPlacedOnce(deployed: readonly DeployedNode[]): ReadonlySet<string>
       );
     }
   }
-  return new Set(seen.keys());
+  return seen;
 }

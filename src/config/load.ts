@@ -98,7 +98,7 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
     const names = knownNodeNames(inventory);
     const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts, names);
     const nodes = resolveNodes(deployed, inventory);
-    crossCheck(drafts?.drafts ?? [], deployed);
+    crossCheck(drafts?.drafts ?? [], deployed, drafts?.format);
     const standbyAt = deployment.root && entriesOf(deployment.root).get('standby');
     const standbys = readStandbys(standbyAt, { applications: drafts, drafts: drafts?.drafts ?? [], nodes });
     for (const file of [deployment, ...drover]) file.refuseMergeTags();

@@ -35,14 +35,14 @@ function fitOf(view: ClusterView, apps: readonly AppName[], node: NodeName, now:
   const coming = apps.filter((app) => !present.includes(app));
   const state = view.nodes[node];
   const facts = lastFacts(state);
-  const volumes = coming.flatMap((app) => dataOf(view, app));
+  const volumes = dataOf(view, coming);
   const neededBytes = volumes.reduce((sum, volume) => sum + missingOn(facts, volume), 0);
   const freeBytes = poolOf(view, node)?.freeBytes;
   const base = {
     node,
     present,
     neededBytes,
-    dataBytes: apps.flatMap((app) => dataOf(view, app)).reduce((sum, { referencedBytes }) => sum + referencedBytes, 0),
+    dataBytes: dataOf(view, apps).reduce((sum, { referencedBytes }) => sum + referencedBytes, 0),
     ...(freeBytes === undefined ? {} : { freeBytes }),
   };
   const against = obstacle(view, state, coming, base, now);
@@ -83,9 +83,9 @@ function portsTaken({ config }: ClusterView, apps: readonly AppName[], facts: No
   );
 }
 
-/** The owners' copies of its volumes, including those on nodes that do not answer. */
-function dataOf({ nodes, config }: ClusterView, app: AppName): readonly Volume[] {
-  const ids = new Set((config?.applications[app]?.volumes ?? []).map(({ id }) => id));
+/** The owners' copies of their volumes, each once, including those on nodes that do not answer. */
+function dataOf({ nodes, config }: ClusterView, apps: readonly AppName[]): readonly Volume[] {
+  const ids = new Set(apps.flatMap((app) => config?.applications[app]?.volumes ?? []).map(({ id }) => id));
   return Object.values(nodes).flatMap(
     (state) => lastFacts(state)?.volumes.filter(({ id, role }) => ids.has(id) && role === 'owner') ?? [],
   );

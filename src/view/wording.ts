@@ -3,6 +3,7 @@ import type { ErrorReport } from '../model/errors.ts';
 import type { RunOutcome } from '../model/events.ts';
 import { printImage } from '../model/names.ts';
 import { type Action, assertNever, type Blocker } from '../model/plan.ts';
+import { appsOnVolume } from '../model/shared-volumes.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -90,7 +91,9 @@ function readNames(config: Config | undefined): Names {
   const volumes = new Map<VolumeId, string>();
   for (const app of Object.values(config?.applications ?? {})) {
     for (const { id, mountpoint } of app.volumes) {
-      volumes.set(id, app.volumes.length === 1 ? `volume of "${app.name}"` : `volume "${mountpoint}" of "${app.name}"`);
+      const users = config === undefined ? [] : appsOnVolume(config, id);
+      const name = app.volumes.length === 1 ? `volume of "${app.name}"` : `volume "${mountpoint}" of "${app.name}"`;
+      volumes.set(id, users.length > 1 ? `volume of ${listNames(users)}` : name);
     }
   }
   return {

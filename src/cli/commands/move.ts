@@ -3,9 +3,10 @@ import type { AppName, Config, NodeName } from '../../model/config.ts';
 import { nodeOf } from '../../model/config.ts';
 import type { MoveReceipt, RunOutcome } from '../../model/events.ts';
 import type { Blocker } from '../../model/plan.ts';
+import { movesWith } from '../../model/shared-volumes.ts';
 import { diffLines } from '../../view/diff.ts';
 import { line } from '../../view/lines.ts';
-import { nodeTitle } from '../../view/wording.ts';
+import { listNames, nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import type { Stops } from '../interrupt.ts';
@@ -21,6 +22,8 @@ export interface MoveOptions {
 
 interface Edit {
   readonly app: string;
+  /** Those that share a volume with it and move too; absent: none. */
+  readonly with?: readonly AppName[];
   readonly from: string | null;
   readonly to: string;
   readonly file: string;
@@ -104,20 +107,24 @@ export async function editDeployment(
     say(invocation, printed`"${app}" is on ${nodeTitle(config, to)} in ${file} already\n`);
     return { app, from, to, file, diff: [] };
   }
-  const [{ editFile }, { moveApplication }] = await Promise.all([
+  const others = movesWith(config, app).filter((other) => other !== app && nodeOf(config, other) !== to);
+  const [{ editFile }, { moveApplications }] = await Promise.all([
     import('../../config/edit/edit-file.ts'),
     import('../../config/edit/edit.ts'),
   ]);
   const { before, after } = await editFile(
     world,
     file,
-    (text) => moveApplication(text, app, to),
-    `move "${app}" to ${nodeTitle(config, to)} in "${file}"`,
+    (text) => moveApplications(text, [app, ...others], to),
+    `move ${listNames([app, ...others])} to ${nodeTitle(config, to)} in "${file}"`,
     'edit the file, then run `drover apply`',
   );
   const diff = diffLines(before, after);
+  const verb = others.length === 1 ? 'shares a volume with it and moves too' : 'share volumes with it and move too';
+  if (others.length > 0) say(invocation, printed`${listNames(others)} ${verb}\n`);
   say(invocation, printLines([line(file, 'strong'), ...diff], paint));
-  return { app, from: from ?? null, to, file, diff: diff.map(({ text }) => text) };
+  const moved = { app, ...(others.length === 0 ? {} : { with: others }), from: from ?? null, to, file };
+  return { ...moved, diff: diff.map(({ text }) => text) };
 }
 
 /** With --json there is one document at the end, and no line for each event. */

@@ -2,6 +2,7 @@ import type { Engine } from '../../engine/types.ts';
 import type { ZfsDataset, ZfsSnapshot } from '../../engine/volume-store.ts';
 import { type AppName, type Config, findNode, type NodeName } from '../../model/config.ts';
 import { type ErrorReport, toReport } from '../../model/errors.ts';
+import { appsOnVolume } from '../../model/shared-volumes.ts';
 import { alignRows, cell, type Line, line, numberCell, type TableRow } from '../../view/lines.ts';
 import { formatBytes, formatDuration, nodeTitle } from '../../view/wording.ts';
 import { withConfig } from '../act-on.ts';
@@ -62,12 +63,14 @@ function linesOf(seen: readonly Seen[], config: Config, now: number): readonly (
     line(nodeTitle(config, node), 'strong'),
     ...(error === undefined ? [] : [line(`  ${error.message}`, 'fault')]),
     ...(datasets?.length === 0 ? [line('  nothing', 'faint')] : []),
-    ...alignRows((datasets ?? []).flatMap((dataset) => rowsOf(dataset, now))),
+    ...alignRows((datasets ?? []).flatMap((dataset) => rowsOf(dataset, config, now))),
   ]);
 }
 
-function rowsOf(dataset: ZfsDataset, now: number): TableRow[] {
-  const whose = dataset.application ?? (dataset.volume === undefined ? 'not a volume' : 'no application');
+function rowsOf(dataset: ZfsDataset, config: Config, now: number): TableRow[] {
+  const users = dataset.volume === undefined ? [] : appsOnVolume(config, dataset.volume);
+  const owner = users.length > 1 ? users.join(', ') : dataset.application;
+  const whose = owner ?? (dataset.volume === undefined ? 'not a volume' : 'no application');
   return [
     [
       cell(`  ${dataset.name}`),

@@ -13,10 +13,11 @@ import type { ComposeArea, ComposeFile, ComposeService, ReadService } from './co
 import { settingsArea } from './compose/settings.ts';
 import { readTopVolumes } from './compose/top-volumes.ts';
 import { volumesArea } from './compose/volumes.ts';
+import { volumesFromArea } from './compose/volumes-from.ts';
 import { checkApplicationName, readImage } from './read-parts.ts';
 
 /** What is read of each service, one part after the other: a later one sees what the earlier ones found. */
-const areas: readonly ComposeArea[] = [settingsArea, networkArea, volumesArea, filesArea, orderArea];
+const areas: readonly ComposeArea[] = [settingsArea, networkArea, volumesArea, filesArea, volumesFromArea, orderArea];
 
 /** Compose's form, of files that are merged already; compose/keys.ts says what becomes of each key. */
 export function readComposeForm(root: Place, context: FileContext): Drafts {

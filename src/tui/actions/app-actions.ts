@@ -4,7 +4,7 @@ import type { ClusterView } from '../../view/cluster-view.ts';
 import { formatDuration, namesOf } from '../../view/wording.ts';
 import { type ConfirmState, openConfirm } from '../parts/confirm.ts';
 import { openLogs } from '../parts/logs/logs.ts';
-import { openMove } from '../parts/move.ts';
+import { allMoving, openMove } from '../parts/move.ts';
 import { openZfs } from '../parts/zfs.ts';
 import type { ScreenInput, Update } from '../screen.ts';
 import type { Item, UiState } from '../state.ts';
@@ -29,7 +29,7 @@ function actOnApp(input: ScreenInput, action: ActionId, app: AppName, apps: read
   const node = whereIs(view, app)?.node;
   switch (action) {
     case 'move':
-      return { opens: openMove(apps) };
+      return { opens: openMove(allMoving(view, apps)) };
     case 'restart':
       return { opens: confirmRestart(view, app) };
     case 'stop-start':

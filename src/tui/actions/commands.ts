@@ -8,7 +8,7 @@ import { fitsOf } from '../../view/move-fit.ts';
 import { namesOf } from '../../view/wording.ts';
 import { themeNames } from '../frame/theme.ts';
 import { openLogs } from '../parts/logs/logs.ts';
-import { openMove } from '../parts/move.ts';
+import { allMoving, openMove } from '../parts/move.ts';
 import { openProblems } from '../parts/problems.ts';
 import { openRun } from '../parts/run/run.ts';
 import { openZfs } from '../parts/zfs.ts';
@@ -151,8 +151,9 @@ export const commands: readonly Command[] = [
     },
     run: (input, [word = '', target]) =>
       withApp(input, word, (app) => {
-        if (target === undefined) return { closes: true, opens: openMove([app]) };
-        return withNode(input, target, (node) => ({ closes: true, effects: [{ type: 'move', apps: [app], node }] }));
+        const apps = allMoving(input.view, [app]);
+        if (target === undefined) return { closes: true, opens: openMove(apps) };
+        return withNode(input, target, (node) => ({ closes: true, effects: [{ type: 'move', apps, node }] }));
       }),
   },
   {

@@ -1,7 +1,7 @@
 import { actOfAction } from '../../model/acts.ts';
 import { type Container, lastFacts, type NodeFacts } from '../../model/cluster.ts';
 
-import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
+import { type AppName, type NodeName, nodeOf, type VolumeId } from '../../model/config.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { count, formatDuration, namesOf } from '../../view/wording.ts';
 import type { ScreenInput } from '../screen.ts';
@@ -16,7 +16,8 @@ export interface Whereabouts {
 
 /** Where an application is; undefined where that is unknown. The last facts of lost nodes count. */
 export function whereIs(view: ClusterView, app: AppName): Whereabouts | undefined {
-  const found = Object.entries(view.nodes).map(([node, state]) => ({ node, ...partsOn(lastFacts(state), app) }));
+  const own = new Set(view.config?.applications[app]?.volumes.map(({ id }) => id));
+  const found = Object.entries(view.nodes).map(([node, state]) => ({ node, ...partsOn(lastFacts(state), app, own) }));
   const hasVolume = found.some((each) => each.hasVolume);
   const best =
     found.find((each) => each.container?.state === 'running') ??
@@ -27,9 +28,10 @@ export function whereIs(view: ClusterView, app: AppName): Whereabouts | undefine
   return { node, hasVolume, ...(best?.container === undefined ? {} : { container: best.container }) };
 }
 
-function partsOn(facts: NodeFacts | undefined, app: AppName) {
+function partsOn(facts: NodeFacts | undefined, app: AppName, own: ReadonlySet<VolumeId>) {
   const container = facts?.containers.find((each) => each.managed && each.application === app);
-  const hasVolume = facts?.volumes.some((each) => each.application === app && each.role === 'owner') ?? false;
+  const hasVolume =
+    facts?.volumes.some((each) => each.role === 'owner' && (each.application === app || own.has(each.id))) ?? false;
   return { hasVolume, ...(container === undefined ? {} : { container }) };
 }
 

@@ -1,4 +1,6 @@
 import type { AppName, NodeName } from '../../model/config.ts';
+import { movesWith } from '../../model/shared-volumes.ts';
+import type { ClusterView } from '../../view/cluster-view.ts';
 import { type Fit, fitsOf } from '../../view/move-fit.ts';
 import { formatBytes, listNames, nodeTitle, shortBytes } from '../../view/wording.ts';
 import { type Row, type Size, type Span, span } from '../frame/rows.ts';
@@ -15,6 +17,10 @@ export interface MoveState {
 
 /** The choice of a node for these applications. */
 export const openMove = (apps: readonly AppName[]): MoveState => ({ kind: 'move', apps, cursor: 0 });
+
+/** The applications, and those that share a volume with them: they move together. */
+export const allMoving = ({ config }: ClusterView, apps: readonly AppName[]): readonly AppName[] =>
+  config === undefined ? apps : [...new Set(apps.flatMap((app) => movesWith(config, app)))].sort();
 
 /** Every node with its room, and why it cannot take the applications. The cursor goes through those that can. */
 export const movePart: OverlayPart<MoveState> = {

@@ -71,7 +71,7 @@ function update(input: ScreenInput, state: ZfsState, message: Message, size: Siz
 
 /** The first time, the cursor goes to what is sought. */
 function read(
-  { about }: ScreenInput,
+  { about, view }: ScreenInput,
   state: ZfsState,
   message: Extract<Message, { type: 'zfs-read' }>,
 ): Update<ZfsState> {
@@ -79,7 +79,9 @@ function read(
   const { seeks } = state;
   if (seeks === undefined || state.datasets !== undefined || next.datasets === undefined) return { state: next };
   const all = entriesOf(next.datasets);
-  const mine = (entry: ZfsEntry): boolean => entry.dataset.application === seeks.app && entry.dataset.role === 'owner';
+  const own = new Set(view.config?.applications[seeks.app]?.volumes.map(({ id }) => id));
+  const mine = ({ dataset: { application, volume = '', role } }: ZfsEntry): boolean =>
+    role === 'owner' && (application === seeks.app || own.has(volume));
   const dataset = Math.max(0, all.findIndex(mine));
   const snapshot = all.findIndex((entry) => mine(entry) && entry.snapshot !== undefined);
   if (seeks.what === 'dataset') return { state: { ...next, cursor: dataset } };

@@ -75,7 +75,8 @@ describe('the JSON Schemas', () => {
       true,
     );
     expect(accepts('application.schema.json', `${web}    volumes: ["/here:/there:ro"]\n    tmpfs: /run\n`)).toBe(true);
-    expect(accepts('application.schema.json', `${web}    volumes_from: [a]\n`)).toBe(false);
+    expect(accepts('application.schema.json', `${web}    volumes_from: [a]\n`)).toBe(true);
+    expect(accepts('application.schema.json', `${web}    models: [a]\n`)).toBe(false);
     expect(accepts('application.schema.json', `${web}    imagee: a\n`)).toBe(false);
     expect(accepts('application.schema.json', `${web}    deploy: {resources: {limits: {cpu: 1}}}\n`)).toBe(false);
     const settings =

@@ -144,10 +144,7 @@ export const composeKeys = {
     userns_mode: runs,
     uts: runs,
     volumes: ours,
-    volumes_from: refused(
-      'a volume belongs to a service by its name',
-      'name the volume in "volumes" of both services, and place both on one node',
-    ),
+    volumes_from: ours,
     working_dir: runs,
   },
 

@@ -36,6 +36,7 @@ export const meanings: Readonly<Partial<Record<KeySection, Readonly<Record<strin
     secrets: 'Names of the top-level "secrets": files in /run/secrets.',
     tmpfs: 'Folders in memory.',
     volumes: 'Volumes that move with it, and folders of the node.',
+    volumes_from: 'Services whose volumes, folders and files it has too, where they have them.',
   },
   depends_on: {
     condition: 'service_started, service_healthy or service_completed_successfully.',

@@ -1,12 +1,13 @@
 import type { PortKey } from '../../../model/cluster.ts';
 import { type Application, type AppName, type Dependency, type NodeName, nodeOf } from '../../../model/config.ts';
 import { printImage } from '../../../model/names.ts';
+import { sharersOf } from '../../../model/shared-volumes.ts';
 import { appNames, namesText } from '../../../view/app-names.ts';
 import type { ClusterView } from '../../../view/cluster-view.ts';
 import { receiptLines } from '../../../view/run/receipt-lines.ts';
 import { runStatusOf } from '../../../view/run/run-status-text.ts';
 import { optionFacts, settingFacts } from '../../../view/wanted-diff.ts';
-import { formatBytes, formatDuration, namesOf } from '../../../view/wording.ts';
+import { formatBytes, formatDuration, listNames, namesOf } from '../../../view/wording.ts';
 import { type Row, span } from '../../frame/rows.ts';
 import type { ScreenInput } from '../../screen.ts';
 import { rowOf, wrapRows } from '../drawing.ts';
@@ -181,6 +182,7 @@ function volumeRows(
       .filter((volume) => places.has(volume.id) || volume.application === app)
       .map((volume) => ({ node, volume, isFresh })),
   );
+  const shared = view.config === undefined ? {} : sharersOf(view.config, app);
   const missing = [...places].filter(([id]) => !copies.some(({ volume }) => volume.id === id));
   return [
     ...copies.flatMap(({ node, volume, isFresh }) => [
@@ -191,6 +193,7 @@ function volumeRows(
         isFresh ? 'plain' : 'dim',
       ),
       ...fact('', volumeText(volume), width, isFresh ? roleToken(volume) : 'dim'),
+      ...(shared[volume.id] === undefined ? [] : fact('', `shared with ${listNames(shared[volume.id] ?? [])}`, width)),
     ]),
     ...missing.flatMap(([, mountpoint]) => fact('volume', `${mountpoint}, not made yet`, width, 'warn')),
   ];

@@ -45,9 +45,9 @@ describe('the keys of a Compose file', () => {
   });
 
   it('that Compose has are never taken for misspelt ones', () => {
-    const result = service('volumes_from: [b], image_: y');
+    const result = service('models: [b], image_: y');
     expect(result.ok ? [] : result.problems.map(({ hint }) => hint)).toEqual([
-      'name the volume in "volumes" of both services, and place both on one node',
+      'run the model server as a service with its own "image"',
       'did you mean "image"?',
     ]);
     expect(complaints(service('ports: [{target: 80, published: 80, app_protocol: http}]')).join()).not.toContain(
@@ -65,19 +65,19 @@ describe('the keys of a Compose file', () => {
 describe('many problems', () => {
   const services = Array.from(
     { length: 150 },
-    (_, n) => `  s${n}: {image: x, attach: false, volumes_from: [a], provider: {type: y}}`,
+    (_, n) => `  s${n}: {image: x, attach: false, models: [a], provider: {type: y}}`,
   );
   const result = load(`services:\n${services.join('\n')}\n`);
   const problems = result.ok ? [] : result.problems;
 
   it('of few kinds are few, after one sentence that sums them up', () => {
     expect(problems.map(({ message, also }) => [message, also?.length])).toEqual([
-      ['this file uses 1 key that drover ignores and 2 that it cannot run: "volumes_from", "provider"', undefined],
-      ['the key "volumes_from" is not supported: a volume belongs to a service by its name', 149],
+      ['this file uses 1 key that drover ignores and 2 that it cannot run: "models", "provider"', undefined],
+      ['the key "models" is not supported: drover runs no models', 149],
       ['the key "provider" is not supported: drover runs containers only', 149],
     ]);
     const printed = printProblems(problems);
-    expect(printed).toContain('also at 3:33 services/s1/volumes_from, 4:33 services/s2/volumes_from');
+    expect(printed).toContain('also at 3:33 services/s1/models, 4:33 services/s2/models');
     expect(printed).toContain('and 145 more');
     expect(printed.split('\n').length).toBeLessThan(25);
   });
