@@ -82,6 +82,20 @@ describe('the built program', () => {
     );
   });
 
+  it('moves what shares a volume together', async () => {
+    const services = 'web: {image: nginx, volumes: ["a:/srv"]}, cron: {image: x, volumes: ["b:/srv:ro"]}';
+    await writeFile(join(folder, 'compose.yaml'), `services: {${services}}\nvolumes: {a: {name: s}, b: {name: s}}\n`);
+    await writeFile(join(folder, 'both.yml'), 'version: 1\nnodes:\n  127.0.0.1: [web, cron]\n  127.0.0.2: []\n');
+    const files = ['-a', 'compose.yaml', '-d', 'both.yml'];
+    const { code, out } = await drover(['move', 'web', '127.0.0.2', '--no-apply', ...files]);
+    expect([code, out.split('\n')[0]]).toEqual([0, '"cron" shares a volume with it and moves too']);
+    expect(await readFile(join(folder, 'both.yml'), 'utf8')).toBe(
+      'version: 1\nnodes:\n  127.0.0.1: []\n  127.0.0.2: [web, cron]\n',
+    );
+    const again = JSON.parse((await drover(['move', 'cron', '127.0.0.1', '--no-apply', '--json', ...files])).out);
+    expect(again).toMatchObject({ app: 'cron', with: ['web'], from: '127.0.0.2', to: '127.0.0.1' });
+  });
+
   it("uses the lab's inventory only for nodes of the deployment that nothing else describes", async () => {
     const lab = join(folder, 'state', 'drover', 'lab', 'default');
     await mkdir(lab, { recursive: true });

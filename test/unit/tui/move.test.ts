@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeFacts, NodeState } from '../../../src/model/cluster.ts';
-import { type MoveState, movePart } from '../../../src/tui/parts/move.ts';
+import { allMoving, type MoveState, movePart } from '../../../src/tui/parts/move.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { fitsOf } from '../../../src/view/move-fit.ts';
 import { aConfig, aMount, anApplication, aVolume, someFacts, tcp, unreachable } from '../../builders.ts';
@@ -59,6 +59,17 @@ describe('how an application fits on each node', () => {
     expect(fits.zeta?.against).toBe('port 443/tcp of "wiki" is taken by "nginx"');
     expect(fits.eta?.against).toBe('was not looked at yet');
     expect(fits.alpha).toMatchObject({ against: 'here now', present: ['wiki'] });
+  });
+
+  it('counts a volume once that several of them share, and takes all of them along', () => {
+    const backup = anApplication('backup', { volumes: [aMount('v-wiki', undefined, '/in')] });
+    const shared = inputOf({
+      ...view,
+      config: aConfig([wiki, backup, web], { ...config.deployment, alpha: ['backup', 'web', 'wiki'] }),
+    });
+    const apps = allMoving(shared.view, ['wiki']);
+    expect(apps).toEqual(['backup', 'wiki']);
+    expect(fitsOf(shared.view, apps, noon).find(({ node }) => node === 'beta')?.neededBytes).toBe(14.2 * GiB);
   });
 
   it('warns of another processor and of a pool that gets full', () => {
