@@ -78,7 +78,7 @@ describe('one command', () => {
   it('arms, holds, asks all ports, and loads a table', async () => {
     const ports = [{ port: 7000, protocol: 'tcp' } as const];
     const networkOn = (connection: ScriptedConnection) => createNetworkControl(connection, ['192.0.2.1']);
-    await one((connection) => createDeadMan(connection).arm('a', [copy], 1_000, signal));
+    await one((connection) => createDeadMan(connection).arm('a', [copy], [], 1_000, signal));
     await one((connection) => networkOn(connection).hold(ports, 1_000, signal));
     await one(async (connection) => {
       expect(await networkOn(connection).closedPorts([7000, 7001], 1_000, signal)).toEqual([7001]);

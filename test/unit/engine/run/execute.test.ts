@@ -32,6 +32,7 @@ async function setUp() {
     emit: (event) => events.push(event),
     transfers: createTransferSlots(),
     tables: createSemaphores(1),
+    fills: createSemaphores(1),
     released: new Map(),
     sent: () => undefined,
   };
