@@ -179,17 +179,17 @@ export async function build({ force = false } = {}): Promise<boolean> {
   const built = await buildBundle({ entry: 'src/main.ts', name: 'drover', force });
   const schemas = join(root, 'src', 'config', 'schema');
   if (existsSync(schemas)) {
-    cpSync(schemas, join(dist, 'schema'), { recursive: true, filter: (path) => !path.endsWith('.ts') });
+    cpSync(schemas, join(dist, 'schema'), { recursive: true });
   }
   return built;
 }
 
-/** Writes the JSON Schemas from src/config/schema/shapes.ts. */
+/** Writes the JSON Schemas from scripts/schema/shapes.ts. */
 async function writeSchemas(): Promise<void> {
   const esbuild = await import('esbuild');
   const made = join(dist, `.schema-${process.pid}.mjs`);
   try {
-    const entryPoints = [join(root, 'src', 'config', 'schema', 'shapes.ts')];
+    const entryPoints = [join(root, 'scripts', 'schema', 'shapes.ts')];
     await esbuild.build({
       entryPoints,
       outfile: made,

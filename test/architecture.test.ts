@@ -76,7 +76,6 @@ const homes: Readonly<Record<string, string>> = {
   ssh2: 'node',
   'tar-stream': 'node',
   'js-yaml': 'config',
-  zod: 'config',
   chokidar: 'engine',
   commander: 'cli',
   ink: 'tui',

@@ -1,5 +1,5 @@
 import { composeKeys, type KeyRule, type KeyRules, type KeySection } from '../../src/config/forms/compose/keys.ts';
-import { meaningOf } from '../../src/config/schema/compose-schema.ts';
+import { meaningOf } from '../schema/compose-schema.ts';
 import type { Parts } from './generate.ts';
 import { code, table } from './table.ts';
 

@@ -1,5 +1,5 @@
-import { schemaFiles } from '../../src/config/schema/shapes.ts';
 import { containerOptions } from '../../src/model/container/options.ts';
+import { schemaFiles } from '../schema/shapes.ts';
 import type { Parts } from './generate.ts';
 import { code, table } from './table.ts';
 

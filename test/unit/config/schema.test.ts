@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { schemaFiles } from '../../../src/config/schema/shapes.ts';
+import { schemaFiles } from '../../../scripts/schema/shapes.ts';
 import { isValid } from '../../support/json-schema.ts';
 
 const folder = '../../../src/config/schema/';

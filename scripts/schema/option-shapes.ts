@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { containerOptions, type ContainerOption, type OptionKind } from '../../model/container/options.ts';
+import { type ContainerOption, containerOptions, type OptionKind } from '../../src/model/container/options.ts';
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const number = z.union([z.number(), z.string()]);
@@ -8,15 +8,16 @@ const pairs = z.union([z.record(z.string(), scalar.nullable()), z.array(z.string
 const requests = z.array(
   z.strictObject({
     driver: z.string().optional().describe('Driver of the device.'),
-    count: z.union([z.int().min(0), z.string()]).optional().describe('How many; default: all.'),
+    count: z
+      .union([z.int().min(0), z.string()])
+      .optional()
+      .describe('How many; default: all.'),
     device_ids: texts.optional().describe('Ids of devices, in place of a count.'),
     capabilities: texts.optional().describe('What the device must be able to do, such as gpu.'),
     options: pairs.optional().describe('Options of the driver.'),
   }),
 );
-const rates = z.array(
-  z.strictObject({ path: z.string().describe('A device.'), rate: number.describe('Per second.') }),
-);
+const rates = z.array(z.strictObject({ path: z.string().describe('A device.'), rate: number.describe('Per second.') }));
 
 /** How each kind of option is written; a variable can stand for any number or truth value. */
 const shapes: Readonly<Record<OptionKind, (option: ContainerOption) => z.ZodType>> = {
@@ -53,7 +54,10 @@ const shapes: Readonly<Record<OptionKind, (option: ContainerOption) => z.ZodType
       z.string(),
       z.union([
         number,
-        z.strictObject({ soft: number.describe('Limit that processes begin with.'), hard: number.describe('Highest limit.') }),
+        z.strictObject({
+          soft: number.describe('Limit that processes begin with.'),
+          hard: number.describe('Highest limit.'),
+        }),
       ]),
     ),
   blkio: () =>

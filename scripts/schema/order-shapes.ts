@@ -9,11 +9,23 @@ export const healthcheck = z.strictObject({
     .union([z.string().min(1), z.array(word)])
     .optional()
     .describe('A command line for the shell of the container, ["CMD", …], ["CMD-SHELL", …] or ["NONE"].'),
-  interval: z.union([span, z.literal(0)]).optional().describe('Time between two checks, such as "1m30s".'),
-  timeout: z.union([span, z.literal(0)]).optional().describe('A check that takes longer has failed.'),
+  interval: z
+    .union([span, z.literal(0)])
+    .optional()
+    .describe('Time between two checks, such as "1m30s".'),
+  timeout: z
+    .union([span, z.literal(0)])
+    .optional()
+    .describe('A check that takes longer has failed.'),
   retries: z.int().min(0).optional().describe('So many failures in a row make it unhealthy.'),
-  start_period: z.union([span, z.literal(0)]).optional().describe('Failures do not count for so long after the start.'),
-  start_interval: z.union([span, z.literal(0)]).optional().describe('Time between two checks in the start period; Docker 25 and later.'),
+  start_period: z
+    .union([span, z.literal(0)])
+    .optional()
+    .describe('Failures do not count for so long after the start.'),
+  start_interval: z
+    .union([span, z.literal(0)])
+    .optional()
+    .describe('Time between two checks in the start period; Docker 25 and later.'),
   disable: flag.optional().describe("Also turns the image's own check off."),
 });
 
@@ -41,7 +53,10 @@ const hooks = z
   .array(
     z.strictObject({
       command: z.union([z.string().min(1), z.array(word).min(1)]).describe('The program and its arguments.'),
-      user: z.union([z.string().min(1), z.int()]).optional().describe("Who runs it. Default: the container's user."),
+      user: z
+        .union([z.string().min(1), z.int()])
+        .optional()
+        .describe("Who runs it. Default: the container's user."),
       privileged: flag.optional().describe('true: with all rights.'),
       working_dir: z.string().min(1).optional().describe('Where it runs.'),
       environment: z

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type ContainerField, containerFields } from '../../model/container/fields.ts';
-import { containerOptions } from '../../model/container/options.ts';
-import { composeKeys, type KeyRules, type KeySection } from '../forms/compose/keys.ts';
-import { meanings } from '../forms/compose/meanings.ts';
+import { composeKeys, type KeyRules, type KeySection } from '../../src/config/forms/compose/keys.ts';
+import { type ContainerField, containerFields } from '../../src/model/container/fields.ts';
+import { containerOptions } from '../../src/model/container/options.ts';
+import { meanings } from './meanings.ts';
 import { optionShapes } from './option-shapes.ts';
 
 /** A JSON Schema as data. */
@@ -19,7 +19,9 @@ const parts: Readonly<Record<string, () => JsonSchema>> = {
   'service.entrypoint': () => ({ type: ['string', 'array', 'null'] }),
   'service.image': () => ({ type: 'string', minLength: 1 }),
   'service.environment': () => ({ type: ['object', 'array', 'null'] }),
-  'service.restart': () => ({ anyOf: [{ type: 'string', pattern: '^(no|always|unless-stopped|on-failure(:[0-9]+)?)$|\\$' }, { const: false }] }),
+  'service.restart': () => ({
+    anyOf: [{ type: 'string', pattern: '^(no|always|unless-stopped|on-failure(:[0-9]+)?)$|\\$' }, { const: false }],
+  }),
   'service.depends_on': () => listOrMap({ type: 'string' }, sectionSchema('depends_on')),
   'service.networks': () => listOrMap({ type: 'string' }, nullable(sectionSchema('service.networks'))),
   'service.ports': () => listOf({ type: ['string', 'number'] }, sectionSchema('ports')),
@@ -79,7 +81,8 @@ export function meaningOf(section: KeySection, key: string): string {
     return 'noted' in rule ? `No effect: ${rule.noted}.` : `Not supported: ${rule.refused}. Instead: ${rule.hint}.`;
   }
   const option = section === 'service' ? containerOptions.find((one) => one.key === key) : undefined;
-  const field = section === 'service' ? containerFields.find(({ keys }: ContainerField) => keys.compose === key) : undefined;
+  const field =
+    section === 'service' ? containerFields.find(({ keys }: ContainerField) => keys.compose === key) : undefined;
   return meanings[section]?.[key] ?? option?.about ?? field?.about ?? '';
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container/fields.ts';
-import { standbyLimits } from '../../model/standby/declared.ts';
+import { type ContainerField, containerFields, type FieldKind, type Form } from '../../src/model/container/fields.ts';
+import { standbyLimits } from '../../src/model/standby/declared.ts';
 import { composeSchema, type JsonSchema } from './compose-schema.ts';
 import { optionShapes } from './option-shapes.ts';
 import { healthcheck, orderKeys } from './order-shapes.ts';
@@ -18,10 +18,7 @@ const size = z
   .regex(/^[0-9]+(\.[0-9]+)?[KMGTkmgt]?$/)
   .describe('Digits, an optional fraction and one of K, M, G, T (1024-based), in quotes: "500M", "1.5G".');
 const bytes = z.int().min(1);
-const image = z
-  .string()
-  .min(1)
-  .describe('The image: repository[:tag] or repository@sha256:…. Default tag: latest.');
+const image = z.string().min(1).describe('The image: repository[:tag] or repository@sha256:…. Default tag: latest.');
 const words = z.array(z.string()).min(1);
 
 /** How a form writes a kind of value, and what there is to say about that. */
@@ -46,7 +43,15 @@ const settingShapes: Readonly<Record<Exclude<Form, 'compose'>, Shapes>> = {
       () =>
         z.union([
           z.strictObject({ name: z.enum(['never', 'always', 'unless-stopped']).describe('As in Docker.') }),
-          z.strictObject({ name: z.literal('on-failure'), maximum_retry_count: z.int().min(1).nullable().optional().describe('How often Docker tries. Default: no limit.') }),
+          z.strictObject({
+            name: z.literal('on-failure'),
+            maximum_retry_count: z
+              .int()
+              .min(1)
+              .nullable()
+              .optional()
+              .describe('How often Docker tries. Default: no limit.'),
+          }),
         ]),
     ],
     words: [() => words],
@@ -77,7 +82,9 @@ const volumeFields = {
   mountpoint: path,
   maximum_size: size
     .optional()
-    .describe('How much the volume may hold: digits, an optional fraction and one of K, M, G, T (1024-based), in quotes: "500M", "1.5G". Default: no limit.'),
+    .describe(
+      'How much the volume may hold: digits, an optional fraction and one of K, M, G, T (1024-based), in quotes: "500M", "1.5G". Default: no limit.',
+    ),
   dataset_id: z
     .string()
     .min(1)
@@ -90,7 +97,9 @@ const volumeFields = {
     .describe('Snapshots that the node takes on a schedule, in UTC, and removes when there are more. Default: none.'),
   quiesce: z
     .strictObject({
-      before: words.optional().describe('The program and its arguments, before each of these snapshots. If it fails, no snapshot is taken.'),
+      before: words
+        .optional()
+        .describe('The program and its arguments, before each of these snapshots. If it fails, no snapshot is taken.'),
       after: words.optional().describe('The same after each of them.'),
     })
     .nullable()
@@ -140,7 +149,9 @@ const fileKeys = {
   secrets: fileUse('A name below /run/secrets, or an absolute path.').describe(
     'Names of the top-level "secrets": files in /run/secrets.',
   ),
-  configs: fileUse('An absolute path. Default: /NAME.').describe('Names of the top-level "configs": files in the container.'),
+  configs: fileUse('An absolute path. Default: /NAME.').describe(
+    'Names of the top-level "configs": files in the container.',
+  ),
 };
 const fromFile = {
   file: outsideFile.optional(),
@@ -150,7 +161,11 @@ const fromFile = {
   external: z.literal(false).optional().describe('Only false: drover has no store of secrets.'),
 };
 const topFiles = {
-  secrets: z.record(z.string(), z.strictObject(fromFile)).nullable().optional().describe('Secret files, 500 KiB each at most.'),
+  secrets: z
+    .record(z.string(), z.strictObject(fromFile))
+    .nullable()
+    .optional()
+    .describe('Secret files, 500 KiB each at most.'),
   configs: z
     .record(z.string(), z.strictObject({ ...fromFile, content: z.string().optional().describe('The content itself.') }))
     .nullable()
@@ -175,7 +190,9 @@ const nativeApplication = z.strictObject({
           .string()
           .min(1)
           .optional()
-          .describe('Publishes the port at this address of the node alone. The other nodes forward it only if this is the mesh address.'),
+          .describe(
+            'Publishes the port at this address of the node alone. The other nodes forward it only if this is the mesh address.',
+          ),
       }),
     )
     .optional()
@@ -186,7 +203,10 @@ const nativeApplication = z.strictObject({
       z.strictObject({
         local_port: port.describe('Port in the names of the variables.'),
         remote_port: port.describe('External port of the other application.'),
-        alias: z.string().regex(/^[A-Za-z0-9_-]+$/).describe('Start of the names of the variables, as in ALIAS_PORT_5432_TCP_ADDR.'),
+        alias: z
+          .string()
+          .regex(/^[A-Za-z0-9_-]+$/)
+          .describe('Start of the names of the variables, as in ALIAS_PORT_5432_TCP_ADDR.'),
       }),
     )
     .optional()
@@ -212,10 +232,13 @@ const native = z
     applications: z.record(applicationName(), nativeApplication).describe('Every application by its name.'),
     ...topFiles,
   })
-  .describe('The native form, the same as Flocker\'s.');
+  .describe("The native form, the same as Flocker's.");
 
 function applicationName() {
-  return z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/).max(100);
+  return z
+    .string()
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/)
+    .max(100);
 }
 
 const assignments = z.array(z.string()).describe('Each NAME=value.');
@@ -226,19 +249,25 @@ const figFiles = z.record(z.string(), z.strictObject({ ...fromFile, content: z.s
 const fig = z
   .record(
     applicationName(),
-    z.union([z.strictObject({
-      image,
-      environment: z.union([variables, assignments]).optional(),
-      ports: z.array(z.string().regex(/^[0-9]+:[0-9]+$/)).optional().describe('Each "host:container".'),
-      expose: expose.optional(),
-      links: serviceLinks.optional(),
-      volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
-      ...orderKeys,
-      ...settingsIn('fig'),
-      ...fileKeys,
-    }), figFiles]),
+    z.union([
+      z.strictObject({
+        image,
+        environment: z.union([variables, assignments]).optional(),
+        ports: z
+          .array(z.string().regex(/^[0-9]+:[0-9]+$/))
+          .optional()
+          .describe('Each "host:container".'),
+        expose: expose.optional(),
+        links: serviceLinks.optional(),
+        volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
+        ...orderKeys,
+        ...settingsIn('fig'),
+        ...fileKeys,
+      }),
+      figFiles,
+    ]),
   )
-  .describe('Fig\'s form: every top-level key is a service.');
+  .describe("Fig's form: every top-level key is a service.");
 
 const duration = z
   .string()
@@ -248,12 +277,16 @@ const duration = z
 const standby = z.strictObject({
   on: z
     .union([z.literal('auto'), z.array(z.string().min(1))])
-    .describe('The nodes with a standby; the node that the application runs on does not count. auto: one node, which drover chooses. []: none.'),
+    .describe(
+      'The nodes with a standby; the node that the application runs on does not count. auto: one node, which drover chooses. []: none.',
+    ),
   every: duration.optional().describe('Time between two copies, at least 10s. Default: 1m.'),
   lose: duration
     .optional()
     .describe('How much a failover may lose. drover warns about a standby that is older. Default: five times "every".'),
-  keep: retention.optional().describe('Scheduled snapshots that the standbys keep. Default: as "snapshots" of the volume.'),
+  keep: retention
+    .optional()
+    .describe('Scheduled snapshots that the standbys keep. Default: as "snapshots" of the volume.'),
 });
 
 const deployment = z.looseObject({
@@ -265,7 +298,9 @@ const deployment = z.looseObject({
     .record(z.string().min(1), standby)
     .nullable()
     .optional()
-    .describe('Copies of the volumes of an application that its node keeps up to date on other nodes, by application. "*": every other application with volumes.'),
+    .describe(
+      'Copies of the volumes of an application that its node keeps up to date on other nodes, by application. "*": every other application with volumes.',
+    ),
 });
 
 const host = z.string().min(1);
@@ -274,7 +309,9 @@ const file = z.string().min(1).describe('A path; ~ is the home folder, and other
 const listen = z
   .array(z.string().min(1))
   .min(1)
-  .describe('Where ports are published and forwarded: addresses, networks such as "10.0.0.0/24", interfaces such as "eth1", or mesh, the address at which the other nodes reach this one. Default: published at all addresses, forwarded at the mesh address.');
+  .describe(
+    'Where ports are published and forwarded: addresses, networks such as "10.0.0.0/24", interfaces such as "eth1", or mesh, the address at which the other nodes reach this one. Default: published at all addresses, forwarded at the mesh address.',
+  );
 
 const nodeShape = {
   name: host.describe('Shown next to the address. deployment.yml may use it in place of the key.'),
@@ -284,7 +321,7 @@ const nodeShape = {
   identityFile: file.describe('Private key to log in with. A path; others than ~/… start at the folder of this file.'),
   knownHostsFile: file.describe('File with host keys, in place of ~/.ssh/known_hosts.'),
   sshConfigFile: file.describe('ssh_config to read in place of ~/.ssh/config.'),
-  jump: z.string().min(1).describe('[user@]host[:port] to go through, as ssh\'s ProxyJump.'),
+  jump: z.string().min(1).describe("[user@]host[:port] to go through, as ssh's ProxyJump."),
   mesh: host.describe('Address at which the other nodes reach this one. Default: its address.'),
   listen,
 };
@@ -293,7 +330,9 @@ const timeoutsShape = {
   connect: duration.describe('Connecting to a node and logging in. Default: 15s.'),
   command: duration.describe('One short command on a node. Default: 60s.'),
   stop: duration.describe('How long a container may take to stop before Docker kills it. Default: 10s.'),
-  switch: duration.describe('From the stop of the application to its start in the new place. After that the old node starts it again. Default: 2m.'),
+  switch: duration.describe(
+    'From the stop of the application to its start in the new place. After that the old node starts it again. Default: 2m.',
+  ),
   health: duration.describe('How long a started application may take until its ports answer. Default: 60s.'),
   job: duration.describe('How long a job that other applications wait for may take. Default: 10m.'),
 };
@@ -305,34 +344,50 @@ const droverShape = {
     .record(z.string().min(1), bothSpellings(nodeShape).nullable())
     .nullable()
     .describe('How to reach the nodes, by address or name.'),
-  pool: z.string().regex(/^[A-Za-z][A-Za-z0-9_.:-]*$/).describe('ZFS pool on every node. Default: drover.'),
-  datasetRoot: z.string().regex(/^[A-Za-z0-9_.:-]+(\/[A-Za-z0-9_.:-]+)*$/).describe('Parent of all volumes below the pool. Default: volumes.'),
+  pool: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_.:-]*$/)
+    .describe('ZFS pool on every node. Default: drover.'),
+  datasetRoot: z
+    .string()
+    .regex(/^[A-Za-z0-9_.:-]+(\/[A-Za-z0-9_.:-]+)*$/)
+    .describe('Parent of all volumes below the pool. Default: volumes.'),
   timeouts: bothSpellings(timeoutsShape).nullable().describe('How long things may take: a number and ms, s, m or h.'),
   switch: bothSpellings({
     below: size.describe('drover sends further rounds while the rest is larger than this. Default: "4M".'),
     maxRounds: z.int().min(0).max(100).describe('At most this many rounds. Default: 5.'),
-  }).nullable().describe('When a move stops copying and switches.'),
+  })
+    .nullable()
+    .describe('When a move stops copying and switches.'),
   transfer: z.enum(['auto', 'direct', 'relay']).describe('Node to node, or through this machine. Default: auto.'),
   listen,
   boot: bothSpellings({
     alone: z
       .enum(['wait', 'start'])
-      .describe('What a node does after a boot if another node may have taken a volume over and does not answer: wait for it, or start. Default: wait.'),
-  }).nullable().describe('What a node does when it boots.'),
+      .describe(
+        'What a node does after a boot if another node may have taken a volume over and does not answer: wait for it, or start. Default: wait.',
+      ),
+  })
+    .nullable()
+    .describe('What a node does when it boots.'),
   names: z
     .strictObject({
       range: z
         .string()
         .regex(/^(none|[0-9.]+\/[0-9]{1,2})$/)
         .optional()
-        .describe('Private network of the addresses behind the names of applications; none: no names. Default: 198.18.0.0/15.'),
+        .describe(
+          'Private network of the addresses behind the names of applications; none: no names. Default: 198.18.0.0/15.',
+        ),
     })
     .nullable()
     .describe('How applications reach each other by name.'),
   images: z
     .record(z.string().min(1), z.string().min(1))
     .nullable()
-    .describe('Images to run in place of others, by repository or repository:tag, for example from a mirror. drover prints them on every run.'),
+    .describe(
+      'Images to run in place of others, by repository or repository:tag, for example from a mirror. drover prints them on every run.',
+    ),
 };
 
 const keyName = z
@@ -340,7 +395,10 @@ const keyName = z
   .describe('A letter or sign, up, enter, escape, space, tab, pageup, f1…; with ctrl+, alt+ or shift+ before it.');
 
 const settings = z.strictObject({
-  theme: z.enum(['auto', 'dark', 'light', 'high-contrast', 'colour-blind', 'mono']).optional().describe('Default: auto.'),
+  theme: z
+    .enum(['auto', 'dark', 'light', 'high-contrast', 'colour-blind', 'mono'])
+    .optional()
+    .describe('Default: auto.'),
   colours: z.boolean().optional().describe('false: none at all, as with NO_COLOR.'),
   glyphs: z.enum(['unicode', 'ascii']).optional().describe('ascii for fonts without the signs. Default: unicode.'),
   mouse: z.boolean().optional().describe('Default: on, but off over SSH inside tmux.'),
@@ -375,9 +433,11 @@ const titled = (title: string, schema: JsonSchema): string =>
 /** The form shows in the keys of the file; so an editor names the mistake, and not what the other forms would have. */
 const application = (): JsonSchema => ({
   if: { required: ['services'] },
+  // biome-ignore lint/suspicious/noThenProperty: a key of JSON Schema.
   then: composeSchema(),
   else: {
     if: { anyOf: [{ required: ['applications'] }, { required: ['version'] }] },
+    // biome-ignore lint/suspicious/noThenProperty: a key of JSON Schema.
     then: json(native),
     else: json(fig),
   },

@@ -1,4 +1,4 @@
-import type { KeySection } from './keys.ts';
+import type { KeySection } from '../../src/config/forms/compose/keys.ts';
 
 /** What drover does with the keys that have a meaning of its own, for editors and docs/compose.md. */
 export const meanings: Readonly<Partial<Record<KeySection, Readonly<Record<string, string>>>>> = {
