@@ -22,7 +22,7 @@ export function connectionFindings(patient: Patient, examined: Examined, facts: 
 }
 
 function portFindings(patient: Patient, examined: Examined, facts: NodeFacts): readonly Finding[] {
-  const { node } = patient;
+  const { ok, node } = patient;
   const held = new Set(facts.network.holds.map(({ port }) => port));
   const doors = servedPorts(examined.state)
     .filter((served) => !held.has(served.port) && isReachedThrough(examined.state, served, node))
@@ -35,7 +35,7 @@ function portFindings(patient: Patient, examined: Examined, facts: NodeFacts): r
   if (found.length > 0) return found;
   const ports = some(doors.map(({ served }) => String(served.port)));
   const text = `${count(tried.length, 'connection')} to ${ports} accepted`;
-  return [{ node, check: 'connections', result: 'ok', text }];
+  return [ok('connections', text)];
 }
 
 function doorOf(examined: Examined, node: NodeName, { meshAddress }: NodeFacts, served: ServedPort): Door {
@@ -58,20 +58,18 @@ function doorOf(examined: Examined, node: NodeName, { meshAddress }: NodeFacts, 
 const titleOf = ({ config }: Examined, node: NodeName): string => config.nodes[node]?.name ?? node;
 
 function judge(patient: Patient, examined: Examined, facts: NodeFacts, door: Door): readonly Finding[] {
-  const { node } = patient;
+  const { fault, node } = patient;
   const { served, local, others } = door;
   const failed = others.filter(({ result }) => result !== 'accepted');
   const isOwner = served.node === node;
   if (isOwner && local !== undefined && local !== 'accepted') {
     const text = `"${served.app}" does not accept on its port ${served.port}, not even on its own node`;
     return [
-      {
-        node,
-        check: 'answers',
-        result: 'fault',
+      fault(
+        'answers',
         text,
-        command: isName(served.app) ? printCommand(['drover', 'logs', served.app, '--tail', '50']) : 'drover status',
-      },
+        isName(served.app) ? printCommand(['drover', 'logs', served.app, '--tail', '50']) : 'drover status',
+      ),
     ];
   }
   if (failed.length === 0 && (local === undefined || local === 'accepted')) return [];
@@ -82,7 +80,7 @@ function judge(patient: Patient, examined: Examined, facts: NodeFacts, door: Doo
   const what = `port ${served.port} of "${served.app}" does not answer through this node to ${whom}`;
   const text = isOwner ? `port ${served.port} of "${served.app}" does not answer to ${whom}` : what;
   const { cause, command } = causeOf(patient, examined, facts, served, failed.length === 0);
-  return [{ node, check: 'connections', result: 'fault', text: `${text}: ${cause}`, command }];
+  return [fault('connections', `${text}: ${cause}`, command)];
 }
 
 /** The result of a connection from the forwarding node to the owner. */
@@ -95,7 +93,7 @@ function ownersView(examined: Examined, { node: owner, port }: ServedPort, from:
 }
 
 function sshFindings(patient: Patient, examined: Examined, facts: NodeFacts): readonly Finding[] {
-  const { node, shell } = patient;
+  const { finding, warning, ok, node, shell } = patient;
   const { transfer } = examined.config.settings;
   const check = 'direct transfer';
   if (transfer === 'relay') return [];
@@ -109,17 +107,17 @@ function sshFindings(patient: Patient, examined: Examined, facts: NodeFacts): re
   if (cut.length > 0) {
     const text = `${some(cut)} cannot reach its sshd at ${facts.meshAddress}: data goes through this machine, slower`;
     const command = shell.run('ss', '-Hltnp', 'sport', '=', ':ssh');
-    found.push({ node, check, result: transfer === 'direct' ? 'fault' : 'warning', text, command });
+    found.push(finding(transfer === 'direct' ? 'fault' : 'warning', check, text, command));
   }
   const few = tried.filter(({ banners, asked }) => banners > 0 && banners < asked);
   if (few.length > 0) {
     const text = `sshd turns connections away that come at the same time (MaxStartups)`;
     const edit = "sed -i 's/^[[:space:]]*MaxStartups.*/MaxStartups 10:30:100/I' /etc/ssh/sshd_config";
     const command = shell.script(`${edit} $(ls /etc/ssh/sshd_config.d/*.conf 2>/dev/null) && systemctl reload ssh`);
-    found.push({ node, check: 'sshd', result: 'warning', text, command });
+    found.push(warning('sshd', text, command));
   }
   if (found.length > 0) return found;
-  return [{ node, check, result: 'ok', text: `its sshd answers ${some(tried.map(({ from }) => from))}` }];
+  return [ok(check, `its sshd answers ${some(tried.map(({ from }) => from))}`)];
 }
 
 /** The best result of several places: one that answers is enough. */
@@ -143,7 +141,7 @@ function isOf({ state }: Examined, node: NodeName, { address }: ConnectAnswer): 
 }
 
 /** Images that no node has: drover has to pull them, and has not asked the registry yet. */
-export function imageFindings({ node, shell }: Patient, { config, state }: Examined): readonly Finding[] {
+export function imageFindings({ warning, node, shell }: Patient, { config, state }: Examined): readonly Finding[] {
   const there = new Set(
     Object.values(state.nodes).flatMap((seen) => (seen.status === 'reachable' ? Object.keys(seen.facts.images) : [])),
   );
@@ -154,6 +152,6 @@ export function imageFindings({ node, shell }: Patient, { config, state }: Exami
         image.digest === undefined ? `${image.repository}:${image.tag}` : `${image.repository}@${image.digest}`;
       if (there.has(reference)) return [];
       const text = `image ${reference} of "${name}" is on no node: it must come from its registry`;
-      return [{ node, check: 'images', result: 'warning', text, command: shell.run('docker', 'pull', reference) }];
+      return [warning('images', text, shell.run('docker', 'pull', reference))];
     });
 }

@@ -2,7 +2,7 @@ import { type ClusterState, freshFacts } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
 
 import { connectionFindings, imageFindings } from './connections.ts';
-import { type Examined, type Finding, type Patient, shellOf } from './finding.ts';
+import { type Examined, type Finding, findingsOf, type Patient, shellOf } from './finding.ts';
 import { forwardingFindings } from './firewall.ts';
 import { nameFindings } from './names.ts';
 import { observedFindings, unreachable } from './node.ts';
@@ -24,11 +24,8 @@ function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
   const seen = state.nodes[node];
   const it = examinations[node];
   const { pool, datasetRoot } = config.settings;
-  const patient: Patient = {
-    node,
-    shell: shellOf(config, node, it?.isRoot),
-    root: `${pool}/${datasetRoot}`,
-  };
+  const shell = shellOf(config, node, it?.isRoot);
+  const patient: Patient = { ...findingsOf(node), node, shell, root: `${pool}/${datasetRoot}` };
   const facts = freshFacts(seen);
   const { system } = it ?? {};
   // A node that was examined answers: if the observation failed without Docker, the finding is about Docker.
@@ -49,28 +46,15 @@ function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
 function examineTogether(state: ClusterState): readonly Finding[] {
   const facts = Object.values(state.nodes).flatMap((each) => (each.status === 'reachable' ? [each.facts] : []));
   const archs = [...new Set(facts.map(({ versions }) => versions.arch))].toSorted();
+  const { warning, fault } = findingsOf();
   const check = 'all nodes';
   const ids = new Set(facts.map(({ nodeId }) => nodeId));
   return [
     ...(ids.size === facts.length
       ? []
-      : [
-          {
-            check,
-            result: 'fault',
-            text: 'two nodes have the same id: one is a copy of the other',
-            command: 'drover status --json',
-          } as const,
-        ]),
+      : [fault(check, 'two nodes have the same id: one is a copy of the other', 'drover status --json')]),
     ...(archs.length < 2
       ? []
-      : [
-          {
-            check,
-            result: 'warning',
-            text: `different processors (${archs.join(', ')}): images must exist for each`,
-            command: 'drover plan',
-          } as const,
-        ]),
+      : [warning(check, `different processors (${archs.join(', ')}): images must exist for each`, 'drover plan')]),
   ];
 }

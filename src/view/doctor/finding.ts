@@ -1,6 +1,7 @@
 import type { ClusterState } from '../../model/cluster.ts';
 import { printCommand, printRemote, quote } from '../../model/command-line.ts';
 import type { Config, NodeName, NodeSettings } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import type { Examination, HereAnswer } from '../../model/examination.ts';
 
 /** The result of one check: node, name of the check (stable over releases), verdict, remedy. */
@@ -23,8 +24,28 @@ export interface Examined {
   readonly provisionPath?: string;
 }
 
+/** Makes findings. One that is not ok names a command. */
+export interface Findings {
+  readonly ok: (check: string, text: string) => Finding;
+  readonly warning: (check: string, text: string, command: string) => Finding;
+  readonly fault: (check: string, text: string, command: string) => Finding;
+  readonly finding: (result: 'warning' | 'fault', check: string, text: string, command: string) => Finding;
+}
+
+/** The findings of one node, or without a node those of all together. */
+export function findingsOf(node?: NodeName): Findings {
+  const of = defined({ node });
+  const finding: Findings['finding'] = (result, check, text, command) => ({ ...of, check, result, text, command });
+  return {
+    ok: (check, text) => ({ ...of, check, result: 'ok', text }),
+    warning: (...rest) => finding('warning', ...rest),
+    fault: (...rest) => finding('fault', ...rest),
+    finding,
+  };
+}
+
 /** The input of the checks of one node. */
-export interface Patient {
+export interface Patient extends Findings {
   readonly node: NodeName;
   readonly shell: NodeShell;
   /** Full name of the dataset of all volumes. */

@@ -15,25 +15,28 @@ const reload = ['systemctl', 'restart', 'drover-net'] as const;
 
 /** Findings about forwarding that do not depend on the present forwards. */
 export function forwardingFindings(patient: Patient, system: SystemReading, facts?: NodeFacts): readonly Finding[] {
-  const { node, shell } = patient;
+  const { fault, finding, ok, shell } = patient;
   const check = 'forwarding';
-  if (!isOn(system, facts)) return [{ node, check, result: 'fault', ...forwardingOff(patient, facts) }];
+  if (!isOn(system, facts)) {
+    const { cause, command } = forwardingOff(patient, facts);
+    return [fault(check, cause, command)];
+  }
   const open = openFinding(patient, system, facts);
   if (open !== undefined) return [open];
   const lacking = lackingPeers(system, facts);
   if (lacking.length > 0) {
     const text = `the chain FORWARD does not let ${some(lacking)} through`;
     const drops = forwardDrops(system).some(({ handle }) => handle === undefined);
-    return [{ node, check, result: drops ? 'fault' : 'warning', text, command: shell.run(...reload) }];
+    return [finding(drops ? 'fault' : 'warning', check, text, shell.run(...reload))];
   }
   const policy = forwardDrops(system).find(({ handle }) => handle === undefined);
   const text = policy === undefined ? 'packets are let through' : 'packets of the other nodes are let through';
-  return [{ node, check, result: 'ok', text }];
+  return [ok(check, text)];
 }
 
 /** A machine that routes through such a node reaches every port of its containers, published or not. */
 function openFinding(
-  { node, shell }: Patient,
+  { fault, shell }: Patient,
   { firewall }: SystemReading,
   facts: NodeFacts | undefined,
 ): Finding | undefined {
@@ -42,7 +45,7 @@ function openFinding(
   const text = `its neighbours reach every port of its containers: the policy of the chain FORWARD is ACCEPT (${open.join(', ')})`;
   const close = open.map((family) => `${family === 'IPv4' ? 'iptables' : 'ip6tables'} -P FORWARD DROP`);
   const command = facts?.network.isOutdated === true ? 'drover apply' : shell.script(close.join(' && '));
-  return { node, check: 'forwarding', result: 'fault', text, command };
+  return fault('forwarding', text, command);
 }
 
 const isSix = (facts: NodeFacts | undefined): boolean => facts?.meshAddress.includes(':') ?? false;
@@ -56,9 +59,9 @@ function lackingPeers({ firewall }: SystemReading, facts: NodeFacts | undefined)
   return accepted === undefined ? [] : (facts?.network.peers ?? []).filter((peer) => !accepted.includes(peer));
 }
 
-function forwardingOff({ shell }: Patient, facts: NodeFacts | undefined): { readonly text: string; command: string } {
+function forwardingOff({ shell }: Patient, facts: NodeFacts | undefined): Cause {
   const key = isSix(facts) ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward';
-  return { text: `${key} is 0: the kernel forwards nothing`, command: shell.run('sysctl', '-w', `${key}=1`) };
+  return { cause: `${key} is 0: the kernel forwards nothing`, command: shell.run('sysctl', '-w', `${key}=1`) };
 }
 
 /** The probable cause of a failed connection, and the command that fixes it. */
@@ -76,10 +79,7 @@ export function causeOf(
   const system = examined.examinations[node]?.system;
   const look = shell.run('nft', 'list', 'ruleset');
   if (system === undefined) return { cause: 'its firewall could not be read', command: look };
-  if (!isOn(system, facts)) {
-    const { text, command } = forwardingOff(patient, facts);
-    return { cause: text, command };
-  }
+  if (!isOn(system, facts)) return forwardingOff(patient, facts);
   if (onlyLocal) return { cause: 'something stops its own packets on their way out', command: look };
   const drop = suspect(system.firewall.drops, served.port);
   const lacking = lackingPeers(system, facts);

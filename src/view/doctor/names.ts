@@ -5,7 +5,11 @@ import { plainText } from '../../model/plain-text.ts';
 import { type Finding, type Patient, some } from './finding.ts';
 
 /** Findings about the name servers of a node, and about its networks next to the one of virtual addresses. */
-export function nameFindings({ node, shell }: Patient, { settings }: Config, names: NamesReading): readonly Finding[] {
+export function nameFindings(
+  { fault, ok, shell }: Patient,
+  { settings }: Config,
+  names: NamesReading,
+): readonly Finding[] {
   const check = 'names';
   const { nameRange } = settings;
   const clash = nameRange === undefined ? undefined : names.routes.find(({ network }) => overlaps(nameRange, network));
@@ -13,23 +17,17 @@ export function nameFindings({ node, shell }: Patient, { settings }: Config, nam
   const found: Finding[] = [];
   if (clash !== undefined) {
     const text = `the network ${clash.network} at ${plainText(clash.interface)} lies in ${nameRange}, the network of names: choose another one in drover.yml (names: range)`;
-    found.push({ node, check, result: 'fault', text, command: shell.run('ip', '-4', 'route', 'show') });
+    found.push(fault(check, text, shell.run('ip', '-4', 'route', 'show')));
   }
   for (const { address, runs } of bad) {
     const text = runs
       ? `the name server at ${address} does not answer: containers that ask it find no names`
       : `the name server at ${address} does not run: containers that ask it find no names`;
-    found.push({
-      node,
-      check,
-      result: 'fault',
-      text,
-      command: shell.run('systemctl', 'restart', `drover-names@${address}`),
-    });
+    found.push(fault(check, text, shell.run('systemctl', 'restart', `drover-names@${address}`)));
   }
   if (found.length > 0 || names.servers.length === 0) return found;
   const text = `name servers answer: ${some(names.servers.map(({ address }) => address))}`;
-  return [{ node, check, result: 'ok', text }];
+  return [ok(check, text)];
 }
 
 /** Whether a network or address, as a route has it, has addresses in the range. */

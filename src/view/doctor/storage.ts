@@ -29,48 +29,43 @@ export function storageFindings(patient: Patient, system: SystemReading): readon
   ];
 }
 
-function pool({ node, shell, root }: Patient, { pool: it }: SystemReading): readonly Finding[] {
+function pool({ fault, warning, ok, shell, root }: Patient, { pool: it }: SystemReading): readonly Finding[] {
   const name = poolOf(root);
   const check = 'scrub';
   const found: Finding[] = [];
   if (it.health === 'SUSPENDED') {
     const text = `pool "${name}" is suspended: nothing is written, commands hang`;
-    return [{ node, check: 'pool', result: 'fault', text, command: shell.run('zpool', 'clear', name) }];
+    return [fault('pool', text, shell.run('zpool', 'clear', name))];
   }
   if (it.errors !== undefined && it.errors !== 'No known data errors') {
     const command = shell.run('zpool', 'status', '-v', name);
-    found.push({ node, check, result: 'fault', text: `pool "${name}" has ${it.errors}`, command });
+    found.push(fault(check, `pool "${name}" has ${it.errors}`, command));
   }
   const bad = /with ([1-9]\d*) errors/.exec(it.scan ?? '')?.[1];
   if (bad !== undefined) {
     const text = `the last scrub of "${name}" found ${bad} errors`;
-    found.push({ node, check, result: 'fault', text, command: shell.run('zpool', 'status', '-v', name) });
+    found.push(fault(check, text, shell.run('zpool', 'status', '-v', name)));
   }
   if ((it.fragmentation ?? 0) >= FRAGMENTED_PERCENT) {
     const text = `the free space of "${name}" is in pieces (${it.fragmentation}%): writing and receiving are slow`;
     const command = shell.run('zfs', 'list', '-r', '-t', 'snapshot', '-o', 'name,used', '-s', 'used', name);
-    found.push({ node, check: 'space', result: 'warning', text, command });
+    found.push(warning('space', text, command));
   }
-  return found.length > 0 ? found : [{ node, check, result: 'ok', text: `pool "${name}" has no known errors` }];
+  return found.length > 0 ? found : [ok(check, `pool "${name}" has no known errors`)];
 }
 
-function datasets({ node, shell, root }: Patient, system: SystemReading): readonly Finding[] {
+function datasets({ warning, ok, shell, root }: Patient, system: SystemReading): readonly Finding[] {
   const check = 'datasets';
   const ours = system.datasets.filter(({ name, role }) => name !== root && role !== undefined);
   const wrong = ours.flatMap((dataset) => {
-    const name = dataset.name;
-    return assignmentsOf(dataset).map(
-      ({ is, command }): Finding => ({
-        node,
-        check,
-        result: 'warning',
-        text: `${name} (${dataset.role}) ${is}`,
-        command: isOurs(root, name) ? shell.run(...command.split(' '), name) : shell.run('zfs', 'list', '-r', root),
-      }),
-    );
+    const { name, role } = dataset;
+    return assignmentsOf(dataset).map(({ is, command }) => {
+      const words = isOurs(root, name) ? [...command.split(' '), name] : ['zfs', 'list', '-r', root];
+      return warning(check, `${name} (${role}) ${is}`, shell.run(...words));
+    });
   });
   if (wrong.length > 0) return wrong;
-  return [{ node, check, result: 'ok', text: `${count(ours.length, 'dataset')} as their roles want` }];
+  return [ok(check, `${count(ours.length, 'dataset')} as their roles want`)];
 }
 
 /** readonly, canmount and mountpoint that do not fit the role, with the commands that make them fit. */
@@ -107,7 +102,7 @@ function assignmentsOf(it: DatasetReading): readonly { readonly is: string; read
 
 /** A foreign snapshot that is newer than ours ends the next increment; #1059 and #17555 of OpenZFS are of that kind. */
 function snapshotters(patient: Patient, system: SystemReading): readonly Finding[] {
-  const { node, shell, root } = patient;
+  const { finding, ok, shell, root } = patient;
   const check = 'snapshotters';
   const tools = [...new Set(system.snapshotters.map(({ tool }) => tool))];
   const exposed = system.datasets.filter(({ autoSnapshot }) => autoSnapshot !== 'false').map(({ name }) => name);
@@ -126,11 +121,11 @@ function snapshotters(patient: Patient, system: SystemReading): readonly Finding
     const took = theirs.length === 0 ? 'may take' : `took ${count(theirs.length, 'snapshot')},`;
     const where = theirs.length === 0 ? root : some([...new Set(theirs.map(({ dataset }) => dataset))]);
     const text = `${tool} (${startedBy}) ${theirs.length === 0 ? `${took} snapshots` : took} of ${where}: this breaks running transfers`;
-    return [{ node, check, result: theirs.length > 0 ? 'fault' : 'warning', text, command }];
+    return [finding(theirs.length > 0 ? 'fault' : 'warning', check, text, command)];
   });
   if (found.length > 0) return found;
   const text = tools.length === 0 ? 'no program takes snapshots by itself' : `${some(tools)} leaves our datasets alone`;
-  return [{ node, check, result: 'ok', text }];
+  return [ok(check, text)];
 }
 
 /** What ends a program of a node's: its unit, or its file of cron. A name that is neither is only looked for. */
@@ -144,7 +139,7 @@ function stopOf({ shell }: Patient, startedBy: string): string {
 const isOurs = (root: string, name: string): boolean => name.startsWith(`${root}/`) && isName(name);
 
 function leftovers(patient: Patient, system: SystemReading): readonly Finding[] {
-  const { node, shell, root } = patient;
+  const { warning, shell, root } = patient;
   return [
     ...system.datasets.flatMap((dataset) => oldToken(patient, dataset, system)),
     ...system.snapshots.flatMap((snapshot) => foreignHolds(patient, snapshot)),
@@ -156,12 +151,12 @@ function leftovers(patient: Patient, system: SystemReading): readonly Finding[] 
         ...['zfs', 'list', '-r', '-t', 'snapshot,bookmark', '-o', 'name,used,userrefs,creation'],
         isOurs(root, name) ? name : root,
       );
-      return [{ node, check: 'leftovers', result: 'warning', text, command }];
+      return [warning('leftovers', text, command)];
     }),
   ];
 }
 
-function oldToken({ node }: Patient, dataset: DatasetReading, system: SystemReading): readonly Finding[] {
+function oldToken({ warning }: Patient, dataset: DatasetReading, system: SystemReading): readonly Finding[] {
   if (!dataset.hasResumeToken) return [];
   const times = system.snapshots.filter((one) => one.dataset === dataset.name).map(({ createdAt }) => createdAt);
   const age = system.nowMs - Math.max(dataset.createdAt, ...times);
@@ -169,23 +164,20 @@ function oldToken({ node }: Patient, dataset: DatasetReading, system: SystemRead
   const name = dataset.name;
   // Going on keeps what came; `zfs receive -A` would throw it away, which is not for a remedy to offer.
   const text = `a transfer into ${name} was interrupted, and nothing has come for ${formatDuration(age)}`;
-  return [{ node, check: 'tokens', result: 'warning', text, command: 'drover apply' }];
+  return [warning('tokens', text, 'drover apply')];
 }
 
 /** Holds on drover's snapshots. They are only reported, because another program may need them. */
-function foreignHolds({ node, shell, root }: Patient, { dataset, name, holds }: SnapshotReading): readonly Finding[] {
+function foreignHolds(
+  { warning, shell, root }: Patient,
+  { dataset, name, holds }: SnapshotReading,
+): readonly Finding[] {
   if (!isOurSnapshot(name)) return [];
   return holds
     .filter((tag) => tag !== holdTag)
     .map((tag) => {
       const full = `${dataset}@${name}`;
       const text = `${full} is held by "${tag}", and cannot be cleaned up`;
-      return {
-        node,
-        check: 'holds',
-        result: 'warning',
-        text,
-        command: isOurs(root, full) ? shell.run('zfs', 'holds', full) : shell.run('zfs', 'holds', '-r', root),
-      };
+      return warning('holds', text, shell.run('zfs', 'holds', ...(isOurs(root, full) ? [full] : ['-r', root])));
     });
 }
