@@ -55,9 +55,3 @@ export interface Drafts {
   readonly deploymentName?: string;
   readonly drafts: readonly Draft[];
 }
-
-/** `{key: value}`, or `{}` without a value: exactOptionalPropertyTypes requires absent, not undefined. */
-export function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  // A computed key of a generic type loses its name in the inferred type.
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
-}

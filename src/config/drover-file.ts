@@ -8,6 +8,7 @@ import {
   type Fields,
   inQuotes,
   type Place,
+  readAt,
   readFields,
   readInteger,
   readItems,
@@ -92,21 +93,21 @@ const alones = ['wait', 'start'] as const;
 export function readDroverFile(root: Place, base: PathBase): DroverFile {
   const fields = readKeys(root, 'the settings', settingKeys);
   if (fields === undefined) return nothingSaid;
-  const at = (key: (typeof settingKeys)[number]) => fields.entries.get(key);
-  checkVersion(at('version'));
-  const transfer = at('transfer');
+  const read = <T>(key: (typeof settingKeys)[number], reader: (entry: Place, what: string) => T | undefined) =>
+    readAt(fields.entries, key, reader);
+  checkVersion(fields.entries.get('version'));
   return {
-    ...defined({ name: readDeploymentName(at('name')) }),
-    nodes: readNodes(at('nodes'), base),
-    ...defined({ pool: readPool(at('pool')), datasetRoot: readDatasetRoot(at('datasetRoot')) }),
-    timeouts: readTimeouts(at('timeouts')),
-    switch: readSwitch(at('switch')),
-    boot: readBoot(at('boot')),
-    images: readImages(at('images')),
+    ...defined({ name: readDeploymentName(fields.entries.get('name')) }),
+    nodes: read('nodes', (place) => readNodes(place, base)) ?? [],
+    ...defined({ pool: read('pool', readPool), datasetRoot: read('datasetRoot', readDatasetRoot) }),
+    timeouts: read('timeouts', readTimeouts) ?? {},
+    switch: read('switch', readSwitch) ?? {},
+    boot: read('boot', readBoot) ?? {},
+    images: read('images', readImages) ?? new Map(),
     ...defined({
-      listen: readListen(at('listen')),
-      nameRange: readNameRange(at('names')),
-      transfer: transfer === undefined ? undefined : readWord(transfer, '"transfer"', transfers),
+      listen: read('listen', readListen),
+      nameRange: read('names', readNameRange),
+      transfer: read('transfer', (place, what) => readWord(place, what, transfers)),
     }),
   };
 }
@@ -130,8 +131,12 @@ function readKeys(place: Place, what: string, keys: readonly string[]): Fields |
   return { place, entries };
 }
 
-function readNodes(place: Place | undefined, base: PathBase): InventoryNode[] {
-  if (place === undefined || isNothing(place.node)) return [];
+/** The entries of a section, which may be empty as well. */
+const readSection = (place: Place, what: string, keys: readonly string[]): Fields['entries'] | undefined =>
+  isNothing(place.node) ? undefined : readKeys(place, what, keys)?.entries;
+
+function readNodes(place: Place, base: PathBase): InventoryNode[] {
+  if (isNothing(place.node)) return [];
   const fields = readFields(place, '"nodes"', 'write each node as NAME: {host: …}');
   return [...(fields?.entries ?? [])].map(([key, entry]) => {
     if (entry.key !== undefined && entry.key.type !== 'text') {
@@ -147,25 +152,21 @@ function readNodes(place: Place | undefined, base: PathBase): InventoryNode[] {
 
 function readNode(place: Place, base: PathBase): NodeSettings {
   const fields = readKeys(place, 'a node', nodeKeys);
-  const read = <T>(key: (typeof nodeKeys)[number], reader: (entry: Place, what: string) => T | undefined) => {
-    const entry = fields?.entries.get(key);
-    return entry === undefined ? undefined : reader(entry, quote(key));
-  };
+  const read = <T>(key: (typeof nodeKeys)[number], reader: (entry: Place, what: string) => T | undefined) =>
+    readAt(fields?.entries, key, reader);
   const path = (entry: Place, what: string) => readPath(entry, what, base);
-  return {
-    ...defined({
-      name: read('name', readHost),
-      host: read('host', readHost),
-      port: read('port', readPort),
-      user: read('user', readUser),
-      identityFile: read('identityFile', path),
-      knownHostsFile: read('knownHostsFile', path),
-      sshConfigFile: read('sshConfigFile', path),
-      jump: read('jump', readJump),
-      mesh: read('mesh', readHost),
-      listen: readListen(fields?.entries.get('listen')),
-    }),
-  };
+  return defined({
+    name: read('name', readHost),
+    host: read('host', readHost),
+    port: read('port', readPort),
+    user: read('user', readUser),
+    identityFile: read('identityFile', path),
+    knownHostsFile: read('knownHostsFile', path),
+    sshConfigFile: read('sshConfigFile', path),
+    jump: read('jump', readJump),
+    mesh: read('mesh', readHost),
+    listen: read('listen', readListen),
+  });
 }
 
 function checkHost(offset: number, place: Place, text: string, what: string): boolean {
@@ -197,8 +198,7 @@ function readJump(place: Place, what: string): string | undefined {
 
 const listenHint = 'write a list of addresses, networks, interfaces or "mesh", such as [mesh, 10.0.0.0/24]';
 
-function readListen(place: Place | undefined): readonly string[] | undefined {
-  if (place === undefined) return undefined;
+function readListen(place: Place): readonly string[] | undefined {
   const items = readItems(place, '"listen"', 'a list', listenHint);
   if (items?.length === 0) {
     return complain(place, '"listen" must not be empty', 'remove "ports" from an application that no client may reach');
@@ -224,24 +224,24 @@ function readPath(place: Place, what: string, base: PathBase): string | undefine
   return text.startsWith('/') || base.directory === '' ? text : `${base.directory.replace(/\/$/, '')}/${text}`;
 }
 
-function readPool(place: Place | undefined): string | undefined {
-  const text = place === undefined ? undefined : readName(place, '"pool"');
-  if (place === undefined || text === undefined || /^[A-Za-z][A-Za-z0-9_.:-]{0,199}$/.test(text)) return text;
+function readPool(place: Place, what: string): string | undefined {
+  const text = readName(place, what);
+  if (text === undefined || /^[A-Za-z][A-Za-z0-9_.:-]{0,199}$/.test(text)) return text;
   return complain(place, `"pool": ${quote(text)} is not the name of a ZFS pool`);
 }
 
-function readDatasetRoot(place: Place | undefined): string | undefined {
-  const text = place === undefined ? undefined : readName(place, '"datasetRoot"');
-  if (place === undefined || text === undefined) return undefined;
+function readDatasetRoot(place: Place, what: string): string | undefined {
+  const text = readName(place, what);
+  if (text === undefined) return undefined;
   const parts = text.split('/');
   const fits = text.length <= 100 && parts.every((part) => /^[A-Za-z0-9_.:-]+$/.test(part) && !/^\.\.?$/.test(part));
   if (fits) return text;
   return complain(place, `"datasetRoot": ${quote(text)} is not the name of a dataset`, 'write it relative to the pool');
 }
 
-function readImages(place: Place | undefined): ReadonlyMap<string, ImageRef> {
-  if (place === undefined || isNothing(place.node)) return new Map();
-  const fields = readFields(place, '"images"', 'write each as WANTED: IMAGE TO RUN');
+function readImages(place: Place, what: string): ReadonlyMap<string, ImageRef> {
+  if (isNothing(place.node)) return new Map();
+  const fields = readFields(place, what, 'write each as WANTED: IMAGE TO RUN');
   const images = [...(fields?.entries ?? [])].map(([wanted, entry]) => {
     const complaint = parseImage(wanted);
     if (!complaint.ok) complainAtKey(entry, complaint.message, complaint.hint);
@@ -250,23 +250,17 @@ function readImages(place: Place | undefined): ReadonlyMap<string, ImageRef> {
   return new Map(images.flatMap(([wanted, image]) => (image === undefined ? [] : [[wanted, image] as const])));
 }
 
-function readTimeouts(place: Place | undefined): Partial<Settings['timeouts']> {
-  if (place === undefined || isNothing(place.node)) return {};
-  const fields = readKeys(place, '"timeouts"', ['connect', 'command', 'stop', 'switch', 'health', 'job']);
-  const read = (key: string) => {
-    const entry = fields?.entries.get(key);
-    return entry === undefined ? undefined : readDuration(entry, quote(key));
-  };
-  return {
-    ...defined({
-      connectMs: read('connect'),
-      commandMs: read('command'),
-      stopMs: read('stop'),
-      switchMs: read('switch'),
-      healthMs: read('health'),
-      jobMs: read('job'),
-    }),
-  };
+function readTimeouts(place: Place, what: string): Partial<Settings['timeouts']> {
+  const entries = readSection(place, what, ['connect', 'command', 'stop', 'switch', 'health', 'job']);
+  const read = (key: string) => readAt(entries, key, readDuration);
+  return defined({
+    connectMs: read('connect'),
+    commandMs: read('command'),
+    stopMs: read('stop'),
+    switchMs: read('switch'),
+    healthMs: read('health'),
+    jobMs: read('job'),
+  });
 }
 
 function readDuration(place: Place, what: string): number | undefined {
@@ -274,34 +268,33 @@ function readDuration(place: Place, what: string): number | undefined {
   return text === undefined ? undefined : accept(place, parseDuration(text), `${what}: `);
 }
 
-function readSwitch(place: Place | undefined): Partial<Settings['switch']> {
-  if (place === undefined || isNothing(place.node)) return {};
-  const fields = readKeys(place, '"switch"', ['below', 'maxRounds']);
-  const below = fields?.entries.get('below');
-  const rounds = fields?.entries.get('maxRounds');
-  const size = below === undefined ? undefined : readText(below, '"below"', 'write a size such as "4M"');
-  return {
-    ...defined({
-      belowBytes: below === undefined || size === undefined ? undefined : accept(below, parseSize(size), '"below": '),
-      maxRounds: rounds === undefined ? undefined : readInteger(rounds, '"maxRounds"', 0, 100),
-    }),
-  };
+function readSwitch(place: Place, section: string): Partial<Settings['switch']> {
+  const entries = readSection(place, section, ['below', 'maxRounds']);
+  return defined({
+    belowBytes: readAt(entries, 'below', readSize),
+    maxRounds: readAt(entries, 'maxRounds', (rounds, what) => readInteger(rounds, what, 0, 100)),
+  });
 }
 
-function readBoot(place: Place | undefined): Partial<Settings['boot']> {
-  if (place === undefined || isNothing(place.node)) return {};
-  const alone = readKeys(place, '"boot"', ['alone'])?.entries.get('alone');
-  return defined({ alone: alone === undefined ? undefined : readWord(alone, '"alone"', alones) });
+function readSize(place: Place, what: string): number | undefined {
+  const text = readText(place, what, 'write a size such as "4M"');
+  return text === undefined ? undefined : accept(place, parseSize(text), `${what}: `);
 }
 
-function readNameRange(place: Place | undefined): string | undefined {
-  if (place === undefined || isNothing(place.node)) return undefined;
-  const range = readKeys(place, '"names"', ['range'])?.entries.get('range');
-  const text = range === undefined ? undefined : readText(range, '"range"');
-  if (range === undefined || text === undefined || text === 'none' || parseNameRange(text) !== undefined) return text;
+function readBoot(place: Place, section: string): Partial<Settings['boot']> {
+  const entries = readSection(place, section, ['alone']);
+  return defined({ alone: readAt(entries, 'alone', (alone, what) => readWord(alone, what, alones)) });
+}
+
+const readNameRange = (place: Place, what: string): string | undefined =>
+  readAt(readSection(place, what, ['range']), 'range', readRange);
+
+function readRange(place: Place, what: string): string | undefined {
+  const text = readText(place, what);
+  if (text === undefined || text === 'none' || parseNameRange(text) !== undefined) return text;
   return complain(
-    range,
-    `"range": ${quote(text)} is not a private network of at least 256 addresses`,
+    place,
+    `${what}: ${quote(text)} is not a private network of at least 256 addresses`,
     'write a network that is used nowhere else, such as 198.18.0.0/15, or none',
   );
 }

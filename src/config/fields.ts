@@ -113,6 +113,25 @@ export function required(fields: Fields, name: string, hint?: string): Place | u
   return complainAtKey(fields.place, `${quote(name)} is missing`, near);
 }
 
+/** Reads a value; `what` is its key in quotes, as messages name it. */
+type ReadValue<T> = (place: Place, what: string) => T | undefined;
+
+/** What a key holds, or undefined where the key is not there. */
+export function readAt<T>(
+  entries: ReadonlyMap<string, Place> | undefined,
+  key: string,
+  read: ReadValue<T>,
+): T | undefined {
+  const place = entries?.get(key);
+  return place === undefined ? undefined : read(place, quote(key));
+}
+
+/** What a key holds that must be there. */
+export function readRequired<T>(fields: Fields, key: string, read: ReadValue<T>, hint?: string): T | undefined {
+  const place = required(fields, key, hint);
+  return place === undefined ? undefined : read(place, quote(key));
+}
+
 /** Reports every entry whose name is not allowed; `hints` by name come before likeness. */
 export function refuseOthers(
   fields: Fields,

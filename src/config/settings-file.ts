@@ -1,7 +1,7 @@
 import type { ConfigProblem } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
 import { noScreenSettings, type ScreenSettings } from '../model/settings.ts';
-import { complain, mustBe, type Place, readFields, readWord, refuseOthers, rootPlace } from './fields.ts';
+import { complain, mustBe, type Place, readAt, readFields, readWord, refuseOthers, rootPlace } from './fields.ts';
 import { createFileReport } from './problems.ts';
 import { parseYaml } from './yaml/parse-yaml.ts';
 import { indexText } from './yaml/text-position.ts';
@@ -52,10 +52,8 @@ function readRoot(root: Place, text: string): ScreenSettings {
   const fields = readFields(root, 'the settings');
   if (fields === undefined) return noScreenSettings;
   refuseOthers(fields, known, 'unknown key', hints);
-  const read = <T>(key: (typeof known)[number], reader: (place: Place, what: string) => T | undefined) => {
-    const place = fields.entries.get(key);
-    return place === undefined ? undefined : reader(place, `"${key}"`);
-  };
+  const read = <T>(key: (typeof known)[number], reader: (place: Place, what: string) => T | undefined) =>
+    readAt(fields.entries, key, reader);
   const word =
     <W extends string>(words: readonly W[]) =>
     (place: Place, what: string) =>

@@ -5,6 +5,7 @@ import {
   complainAtKey,
   entriesOf,
   type Place,
+  readAt,
   readItems,
   readName,
   refuseOthers,
@@ -77,8 +78,7 @@ function readEntry(item: Place, { folder, context }: ComposeSource, chain: reado
     return complain(first.named, `"include" goes in a circle: ${names.map(quote).join(' includes ')}`);
   }
   if (chain.length > maxDepth) return complain(item, `files include each other more than ${maxDepth} deep`);
-  const directory = fields?.entries.get('project_directory');
-  const text = directory === undefined ? undefined : readName(directory, '"project_directory"');
+  const text = readAt(fields?.entries, 'project_directory', readName);
   const home = text === undefined ? folderOf(first.path) : asFolder(pathIn(folder, text));
   const envFiles = readEnvFiles(fields?.entries.get('env_file'), folder);
   return { paths, folder: home, context: context.within({ directory: home, envFiles }), chain: [...chain, first.path] };

@@ -1,6 +1,7 @@
 import {
   complain,
   type Place,
+  readAt,
   readFields,
   readItems,
   readName,
@@ -56,8 +57,7 @@ function readEntry(place: Place): EnvFile | undefined {
   refuseOthers(fields, ['path', 'required', 'format']);
   const entry = required(fields, 'path');
   const path = entry === undefined ? undefined : readPath(entry, '"path"');
-  const format = fields.entries.get('format');
-  const word = format === undefined ? undefined : readWord(format, '"format"', ['raw']);
+  const word = readAt(fields.entries, 'format', (format, what) => readWord(format, what, ['raw']));
   const isRequired = readTruth(fields.entries.get('required'), true);
   if (entry === undefined || path === undefined || isRequired === undefined) return undefined;
   return { place: entry, path, isRequired, isRaw: word === 'raw' };

@@ -8,10 +8,10 @@ import { maxNamedFileBytes } from '../env/named-files.ts';
 import {
   complain,
   complainAtKey,
-  type Fields,
   mustBe,
   type Place,
   type Placed,
+  readAt,
   readFields,
   readItems,
   readName,
@@ -52,8 +52,7 @@ export function readAppFiles(
 ): Pick<Draft, 'environment' | 'files'> {
   // The usual case, and a file can have many thousands of applications.
   if (!fileKeys.some((key) => entries.has(key))) return { environment: mergeEnvironment([], environment) };
-  const envFile = entries.get('env_file');
-  const fromFiles = envFile === undefined ? [] : readEnvFiles(envFile, context, environment.set);
+  const fromFiles = readAt(entries, 'env_file', (place) => readEnvFiles(place, context, environment.set)) ?? [];
   const files = [secrets, configs].flatMap((definitions) => {
     const place = entries.get(`${definitions.kind}s`);
     const isEmpty = place === undefined || isNothing(place.node);
@@ -211,9 +210,10 @@ function readLongUse(place: Place, kind: KeyKind): Use | undefined {
   if (fields === undefined) return undefined;
   refuseOthers(fields, ['source', 'target', 'uid', 'gid', 'mode']);
   const source = required(fields, 'source');
-  const uid = readOwner(fields, 'uid');
-  const gid = readOwner(fields, 'gid');
-  const mode = readMode(fields.entries.get('mode'));
+  const { entries } = fields;
+  const uid = entries.has('uid') ? readAt(entries, 'uid', readOwner) : 0;
+  const gid = entries.has('gid') ? readAt(entries, 'gid', readOwner) : 0;
+  const mode = entries.has('mode') ? readAt(entries, 'mode', readMode) : defaultMode;
   if (source === undefined || uid === undefined || gid === undefined || mode === undefined) return undefined;
   const target = fields.entries.get('target');
   return { source, ...(target === undefined ? {} : { target }), uid, gid, mode };
@@ -221,26 +221,23 @@ function readLongUse(place: Place, kind: KeyKind): Use | undefined {
 
 const largestId = 4_294_967_294;
 
-function readOwner(fields: Fields, key: 'uid' | 'gid'): number | undefined {
-  const place = fields.entries.get(key);
-  if (place === undefined) return 0;
+function readOwner(place: Place, what: string): number | undefined {
   const { node } = place;
   const text = node.kind === 'scalar' ? node.source : '';
   if (/^(?:0|[1-9][0-9]{0,9})$/.test(text) && Number(text) <= largestId) return Number(text);
-  return complain(place, `"${key}" must be a number from 0 to ${largestId}`, 'names of users are not known here');
+  return complain(place, `${what} must be a number from 0 to ${largestId}`, 'names of users are not known here');
 }
 
 /** Octal in every notation that shows it: 0440, 0o440 and "440". */
-function readMode(place: Place | undefined): number | undefined {
-  if (place === undefined) return defaultMode;
+function readMode(place: Place, what: string): number | undefined {
   const { node } = place;
   const hint = 'write it in octal, such as 0440';
-  if (node.kind !== 'scalar') return mustBe(place, '"mode"', 'an octal number', hint);
+  if (node.kind !== 'scalar') return mustBe(place, what, 'an octal number', hint);
   const isText = node.type === 'text';
   const digits = (isText ? /^(?:0o?)?([0-7]{1,4})$/ : /^0o?([0-7]{1,4})$/).exec(node.source)?.[1];
   const mode = digits === undefined ? undefined : Number.parseInt(digits, 8);
   if (mode === undefined || mode > 0o777) {
-    return complain(place, '"mode" must be an octal number with a 0 in front, from 0 to 0777', hint);
+    return complain(place, `${what} must be an octal number with a 0 in front, from 0 to 0777`, hint);
   }
   return mode;
 }

@@ -6,6 +6,7 @@ import {
   noteAtKey,
   type Place,
   type Placed,
+  readAt,
   readFields,
   readItems,
   readText,
@@ -47,17 +48,11 @@ function readLong(app: string, place: Place): Dependency | undefined {
   if (fields === undefined) return undefined;
   const entries = new Map([...fields.entries].filter(([key]) => !key.startsWith('x-')));
   refuseOthers({ ...fields, entries }, ['condition', 'required', 'restart']);
-  const flag = (key: string): boolean | undefined => {
-    const entry = entries.get(key);
-    return entry === undefined ? undefined : readFlag(entry, quote(key));
-  };
-  const condition = entries.get('condition');
-  const until = condition === undefined ? 'started' : readCondition(condition);
   return {
     app,
-    until: until ?? 'started',
-    ...(flag('required') === false ? { isOptional: true } : {}),
-    ...(flag('restart') === true ? { restarts: true } : {}),
+    until: readAt(entries, 'condition', readCondition) ?? 'started',
+    ...(readAt(entries, 'required', readFlag) === false ? { isOptional: true } : {}),
+    ...(readAt(entries, 'restart', readFlag) === true ? { restarts: true } : {}),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   mustBe,
   type Place,
   type Placed,
+  readAt,
   readFields,
   readItems,
   readText,
@@ -107,31 +108,23 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
       complainAtKey(entry, `the key ${quote(key)} is not supported in Fig form`, formHint(key));
     } else complainAtKey(entry, `unknown key ${quote(key)}`, () => suggest(entry.key, keys, taken) ?? formHint(key));
   }
-  const ports = fields.entries.get('ports');
-  const exposed = fields.entries.get('expose');
-  const links = fields.entries.get('links');
-  const environment = fields.entries.get('environment');
-  const volumes = fields.entries.get('volumes');
-  const dependsOn = fields.entries.get('depends_on');
-  const mounts = volumes === undefined ? [] : readVolumes(volumes, name);
-  const own = plainEnvironment(environment === undefined ? [] : readEnvironment(environment));
+  const read = <T>(key: string, reader: (entry: Place) => T | undefined) => readAt(fields.entries, key, reader);
+  const mounts = read('volumes', (entry) => readVolumes(entry, name)) ?? [];
+  const own = plainEnvironment(read('environment', readEnvironment) ?? []);
   const mountpoints = mounts.map(({ value }) => value.mountpoint);
   const draft: Draft = {
     name,
     place,
     ...defined({ image }),
-    ports: ports === undefined ? [] : readPorts(ports),
+    ports: read('ports', readPorts) ?? [],
     links: [],
-    ...defined({ exposes: exposed === undefined ? undefined : readExpose(exposed) }),
+    ...defined({ exposes: read('expose', readExpose) }),
     ...readAppFiles(fields.entries, top, own, mountpoints),
     volumes: mounts,
     ...readSettings('fig', fields.entries, readers),
-    ...defined({
-      dependsOn: dependsOn === undefined ? undefined : readDependsOn(dependsOn),
-      hooks: readHooks(fields.entries, top.context),
-    }),
+    ...defined({ dependsOn: read('depends_on', readDependsOn), hooks: readHooks(fields.entries, top.context) }),
   };
-  return { draft, links: links === undefined ? [] : readLinks(links) };
+  return { draft, links: read('links', readLinks) ?? [] };
 }
 
 const noReader = (): undefined => undefined;
@@ -264,10 +257,7 @@ function resolveLink(
   for (const port of [...ports].sort((a, b) => a.external - b.external)) {
     // Two external ports for one internal port would give the same variables; both lead to the same place.
     if (byInternal.has(port.internal)) continue;
-    byInternal.set(port.internal, {
-      value: { alias, localPort: port.internal, remotePort: port.external },
-      place,
-    });
+    byInternal.set(port.internal, { value: { alias, localPort: port.internal, remotePort: port.external }, place });
   }
   return [...byInternal.values()];
 }

@@ -4,6 +4,7 @@ import {
   complain,
   mustBe,
   type Place,
+  readAt,
   readFields,
   readInteger,
   readItems,
@@ -24,19 +25,13 @@ export function readHealthcheck(place: Place, what: string): Healthcheck | undef
   if (fields === undefined) return undefined;
   const entries = new Map([...fields.entries].filter(([key]) => !key.startsWith('x-')));
   refuseOthers({ ...fields, entries }, keys);
-  const disable = entries.get('disable');
-  if (disable !== undefined && readFlag(disable, '"disable"') === true) return noHealthcheck;
-  const test = entries.get('test');
-  const span = (key: string): number | undefined => {
-    const entry = entries.get(key);
-    return entry === undefined ? undefined : readSpan(entry, quote(key));
-  };
-  const retries = entries.get('retries');
+  if (readAt(entries, 'disable', readFlag) === true) return noHealthcheck;
+  const span = (key: string): number | undefined => readAt(entries, key, readSpan);
   const read = defined({
-    test: test === undefined ? undefined : readTest(test),
+    test: readAt(entries, 'test', readTest),
     intervalMs: span('interval'),
     timeoutMs: span('timeout'),
-    retries: retries === undefined ? undefined : readInteger(retries, '"retries"', 0, 1_000_000) || undefined,
+    retries: readAt(entries, 'retries', (entry, key) => readInteger(entry, key, 0, 1_000_000)) || undefined,
     startPeriodMs: span('start_period'),
     startIntervalMs: span('start_interval'),
   });

@@ -7,11 +7,12 @@ import {
   entriesOf,
   mustBe,
   type Place,
+  readAt,
   readFields,
   readItems,
   readName,
+  readRequired,
   refuseOthers,
-  required,
 } from '../fields.ts';
 import { splitShellWords } from '../shell-words.ts';
 import { isNothing, quote } from '../yaml/yaml-node.ts';
@@ -24,9 +25,8 @@ export const hookKeys = ['post_start', 'pre_stop'] as const;
 /** Undefined where the application has no hooks. */
 export function readHooks(entries: ReadonlyMap<string, Place>, context: FileContext): Hooks | undefined {
   const [postStart, preStop] = hookKeys.map((key) => {
-    const place = entries.get(key);
-    const found = place === undefined ? [] : readList(place, quote(key), context);
-    return found.length === 0 ? undefined : found;
+    const found = readAt(entries, key, (place, what) => readList(place, what, context));
+    return found?.length === 0 ? undefined : found;
   });
   return postStart === undefined && preStop === undefined ? undefined : defined({ postStart, preStop });
 }
@@ -43,27 +43,18 @@ function readHook(place: Place, what: string, hint: string, context: FileContext
   if (fields === undefined) return undefined;
   const entries = new Map([...fields.entries].filter(([key]) => !key.startsWith('x-')));
   refuseOthers({ ...fields, entries }, ['command', 'user', 'privileged', 'working_dir', 'environment']);
-  const commandAt = required(fields, 'command');
-  const command = commandAt === undefined ? undefined : readCommand(commandAt);
-  const name = (key: string): string | undefined => {
-    const entry = entries.get(key);
-    if (entry === undefined) return undefined;
-    // A user is often a number.
-    return entry.node.kind === 'scalar' && entry.node.type === 'integer'
-      ? entry.node.source
-      : readName(entry, quote(key));
-  };
-  const privileged = entries.get('privileged');
-  const environment = entries.get('environment');
-  const isPrivileged = privileged !== undefined && readFlag(privileged, '"privileged"') === true;
-  const variables = environment === undefined ? undefined : readEnvironment(environment, context);
+  const command = readRequired(fields, 'command', readCommand);
+  const isPrivileged = readAt(entries, 'privileged', readFlag) === true;
+  const environment = readAt(entries, 'environment', (entry) => readEnvironment(entry, context));
   if (command === undefined) return undefined;
-  return {
-    command,
-    ...defined({ user: name('user'), workingDir: name('working_dir'), environment: variables }),
-    ...(isPrivileged ? { privileged: true } : {}),
-  };
+  const user = readAt(entries, 'user', readNumberOrName);
+  const workingDir = readAt(entries, 'working_dir', readNumberOrName);
+  return { command, ...defined({ user, workingDir, environment }), ...(isPrivileged ? { privileged: true } : {}) };
 }
+
+/** A user is often a number. */
+const readNumberOrName = (place: Place, what: string): string | undefined =>
+  place.node.kind === 'scalar' && place.node.type === 'integer' ? place.node.source : readName(place, what);
 
 function readCommand(place: Place): readonly string[] | undefined {
   const { node } = place;

@@ -14,11 +14,13 @@ import {
   mustBe,
   type Place,
   type Placed,
+  readAt,
   readFields,
   readInteger,
   readItems,
   readName,
   readPort,
+  readRequired,
   readText,
   readWord,
   refuseOthers,
@@ -50,8 +52,7 @@ import {
 /** Flocker's own form: `version: 1` and `applications`. Unknown keys at the top level are ignored, as there. */
 export function readNativeForm(root: Fields, context: FileContext): Drafts {
   checkVersion(required(root, 'version', 'write "version: 1" at the top of the file'));
-  const place = required(root, 'applications');
-  const fields = place === undefined ? undefined : readFields(place, '"applications"');
+  const fields = readRequired(root, 'applications', readFields);
   const top = readTopFiles(root.entries, context);
   const drafts: Draft[] = [];
   for (const [name, application] of fields?.entries ?? []) {
@@ -103,11 +104,9 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
   const fields = readFields(place, `the application ${quote(name)}`);
   if (fields === undefined) return undefined;
   refuseOthers(fields, keys, 'unknown key', nearKeys);
-  const read = <T>(key: string, reader: (entry: Place) => T | undefined): T | undefined => {
-    const entry = fields.entries.get(key);
-    return entry === undefined ? undefined : reader(entry);
-  };
-  const volume = read('volume', (entry) => readVolumeFields(entry, name, '"volume"', true));
+  const read = <T>(key: string, reader: (entry: Place, what: string) => T | undefined) =>
+    readAt(fields.entries, key, reader);
+  const volume = read('volume', (entry, what) => readVolumeFields(entry, name, what, true));
   const volumes = [
     ...(volume ?? []),
     ...(read('volumes', (entry) => readVolumes(entry, name, volume === undefined)) ?? []),
@@ -145,13 +144,12 @@ function readPorts(place: Place): Placed<PortMapping>[] {
     const fields = readFields(item, 'a port', hint);
     if (fields === undefined) return [];
     refuseOthers(fields, ['internal', 'external', 'protocol', 'address']);
-    const internal = requiredPort(fields, 'internal');
-    const external = requiredPort(fields, 'external');
+    const internal = readRequired(fields, 'internal', readPort);
+    const external = readRequired(fields, 'external', readPort);
     const entry = fields.entries.get('protocol');
     const protocol = entry === undefined ? 'tcp' : readWord(entry, '"protocol"', ['tcp', 'udp']);
-    const at = fields.entries.get('address');
-    const address = at === undefined ? undefined : readPortAddress(at);
-    if (at !== undefined && address === undefined) return [];
+    const address = readAt(fields.entries, 'address', readPortAddress);
+    if (fields.entries.has('address') && address === undefined) return [];
     if (internal === undefined || external === undefined || protocol === undefined) return [];
     return placed(
       { internal, external, protocol, ...defined({ addresses: address === undefined ? undefined : [address] }) },
@@ -160,14 +158,9 @@ function readPorts(place: Place): Placed<PortMapping>[] {
   });
 }
 
-function readPortAddress(place: Place): string | undefined {
-  const text = readName(place, '"address"');
+function readPortAddress(place: Place, what: string): string | undefined {
+  const text = readName(place, what);
   return text === undefined ? undefined : checkPublishAddress(place, text);
-}
-
-function requiredPort(fields: Fields, name: string): number | undefined {
-  const place = required(fields, name);
-  return place === undefined ? undefined : readPort(place, quote(name));
 }
 
 function readLinks(place: Place): Placed<Link>[] {
@@ -177,10 +170,9 @@ function readLinks(place: Place): Placed<Link>[] {
     const fields = readFields(item, 'a link', hint);
     if (fields === undefined) return [];
     refuseOthers(fields, ['local_port', 'remote_port', 'alias']);
-    const localPort = requiredPort(fields, 'local_port');
-    const remotePort = requiredPort(fields, 'remote_port');
-    const entry = required(fields, 'alias');
-    const alias = entry === undefined ? undefined : readAlias(entry);
+    const localPort = readRequired(fields, 'local_port', readPort);
+    const remotePort = readRequired(fields, 'remote_port', readPort);
+    const alias = readRequired(fields, 'alias', readAlias);
     if (localPort === undefined || remotePort === undefined || alias === undefined) return [];
     return placed({ alias, localPort, remotePort }, item);
   });
@@ -229,25 +221,22 @@ function readVolumeFields(place: Place, app: string, what: string, isFirst: bool
   const fields = readFields(place, what, 'write {mountpoint: /data}');
   if (fields === undefined) return [];
   refuseOthers(fields, ['mountpoint', 'maximum_size', 'dataset_id', ...keptKeys]);
-  const entry = required(fields, 'mountpoint');
-  const mountpoint = entry === undefined ? undefined : readMountpoint(entry, '"mountpoint"');
-  const size = fields.entries.get('maximum_size');
-  const maximumSizeBytes = size === undefined ? undefined : readMaximumSize(size);
-  const dataset = fields.entries.get('dataset_id');
-  const id = dataset === undefined ? undefined : readDatasetId(dataset);
+  const mountpoint = readRequired(fields, 'mountpoint', readMountpoint);
+  const maximumSizeBytes = readAt(fields.entries, 'maximum_size', readMaximumSize);
+  const id = readAt(fields.entries, 'dataset_id', readDatasetId);
   if (mountpoint === undefined) return [];
   const volume = { id: id ?? idOfVolume(app, mountpoint, isFirst), mountpoint, ...readKept(fields.entries) };
   return placed(maximumSizeBytes === undefined ? volume : { ...volume, maximumSizeBytes }, place);
 }
 
-function readMaximumSize(place: Place): number | undefined {
-  const text = readText(place, '"maximum_size"', 'put the size in quotes, with a unit: "500M"');
-  return text === undefined ? undefined : accept(place, parseSize(text), '"maximum_size": ');
+function readMaximumSize(place: Place, what: string): number | undefined {
+  const text = readText(place, what, 'put the size in quotes, with a unit: "500M"');
+  return text === undefined ? undefined : accept(place, parseSize(text), `${what}: `);
 }
 
-function readDatasetId(place: Place): string | undefined {
-  const id = readName(place, '"dataset_id"');
-  return id === undefined ? undefined : checkVolumeId(place, id, '"dataset_id"');
+function readDatasetId(place: Place, what: string): string | undefined {
+  const id = readName(place, what);
+  return id === undefined ? undefined : checkVolumeId(place, id, what);
 }
 
 function readMemoryLimit(place: Place, what: string): number | undefined {
@@ -263,18 +252,18 @@ const policies = ['never', 'always', 'unless-stopped', 'on-failure'] as const;
 function readRestartPolicy(place: Place): RestartPolicy | undefined {
   const fields = readFields(place, '"restart_policy"', 'write {name: always}');
   if (fields === undefined) return undefined;
-  const entry = required(fields, 'name', `write one of ${policies.join(', ')}`);
-  const name = entry === undefined ? undefined : readWord(entry, 'the name of "restart_policy"', policies);
+  const readPolicy = (entry: Place) => readWord(entry, 'the name of "restart_policy"', policies);
+  const name = readRequired(fields, 'name', readPolicy, `write one of ${policies.join(', ')}`);
   const count = fields.entries.get('maximum_retry_count');
   if (name !== undefined && name !== 'on-failure' && count !== undefined) {
     complainAtKey(count, `"maximum_retry_count" is not allowed with ${quote(name)}`, 'remove it, or use "on-failure"');
   }
   refuseOthers(fields, ['name', 'maximum_retry_count']);
   if (name === undefined || name !== 'on-failure') return name === undefined ? undefined : { name };
-  return { name, ...defined({ maximumRetryCount: count === undefined ? undefined : readRetryCount(count) }) };
+  return { name, ...defined({ maximumRetryCount: readAt(fields.entries, 'maximum_retry_count', readRetryCount) }) };
 }
 
-function readRetryCount(place: Place): number | undefined {
+function readRetryCount(place: Place, what: string): number | undefined {
   if (isNothing(place.node)) return undefined;
-  return readInteger(place, '"maximum_retry_count"', 1, Number.MAX_SAFE_INTEGER);
+  return readInteger(place, what, 1, Number.MAX_SAFE_INTEGER);
 }

@@ -1,5 +1,6 @@
 import type { Json } from '../../model/container/options.ts';
-import { complain, type Fields, type Place, readFields, readItems, required } from '../fields.ts';
+import { defined } from '../../model/defined.ts';
+import { complain, type Place, readAt, readFields, readItems, readRequired } from '../fields.ts';
 import { isNothing, quote, type YamlNode } from '../yaml/yaml-node.ts';
 import { readBytes, readNumber, readPairs, readScalar } from './option-values.ts';
 
@@ -21,16 +22,14 @@ export function readUlimits(place: Place, what: string): Json | undefined {
       return limit === undefined ? [] : [{ Name, Soft: limit, Hard: limit }];
     }
     const fields = readFields(entry, quote(Name));
-    const [soft, hard] = [requiredIn(fields, 'soft'), requiredIn(fields, 'hard')];
-    const Soft = soft === undefined ? undefined : readNumber(soft, '"soft"', range);
-    const Hard = hard === undefined ? undefined : readNumber(hard, '"hard"', range);
+    if (fields === undefined) return [];
+    const readLimit = (limit: Place, key: string) => readNumber(limit, key, range);
+    const Soft = readRequired(fields, 'soft', readLimit);
+    const Hard = readRequired(fields, 'hard', readLimit);
     return Soft === undefined || Hard === undefined ? [] : [{ Name, Soft, Hard }];
   });
   return limits.length === 0 ? undefined : limits;
 }
-
-const requiredIn = (fields: Fields | undefined, name: string): Place | undefined =>
-  fields === undefined ? undefined : required(fields, name);
 
 /** `/dev/a[:/dev/b[:rwm]]`, the same as a mapping, or the name of a device that the runtime finds (CDI). */
 export function readDevices(place: Place, what: string): Json | undefined {
@@ -63,12 +62,10 @@ const deviceOf = (path: string, target = path, permissions = 'rwm'): Json => ({
 
 function readLongDevice(place: Place): Json | undefined {
   const fields = readFields(place, 'a device');
-  const source = requiredIn(fields, 'source');
-  const path = source === undefined ? undefined : readScalar(source, '"source"');
-  const text = (key: string): string | undefined => {
-    const entry = fields?.entries.get(key);
-    return entry === undefined || isNothing(entry.node) ? undefined : readScalar(entry, quote(key));
-  };
+  if (fields === undefined) return undefined;
+  const path = readRequired(fields, 'source', readScalar);
+  const text = (key: string): string | undefined =>
+    readAt(fields.entries, key, (entry, what) => (isNothing(entry.node) ? undefined : readScalar(entry, what)));
   return path === undefined ? undefined : deviceOf(path, text('target'), text('permissions'));
 }
 
@@ -99,22 +96,18 @@ function readDeviceRequest(place: Place, implied: readonly string[]): Json | und
       ? []
       : itemsOf(entry, quote(key), (item) => readScalar(item, `an entry of ${quote(key)}`)).map(String);
   };
-  const [ids, driver, count, options] = [
-    texts('device_ids'),
-    entries.get('driver'),
-    entries.get('count'),
-    entries.get('options'),
-  ];
+  const ids = texts('device_ids');
+  const count = entries.get('count');
   if (count !== undefined && ids.length > 0) {
     return complain(count, '"count" and "device_ids" exclude each other', 'keep one of the two');
   }
   const Count = count === undefined || isAll(count.node) ? -1 : readNumber(count, '"count"');
-  const Driver = driver === undefined ? undefined : readScalar(driver, '"driver"');
+  const options = readAt(entries, 'options', readPairs);
   return {
-    ...(Driver === undefined ? {} : { Driver }),
+    ...defined({ Driver: readAt(entries, 'driver', readScalar) }),
     ...(ids.length > 0 ? { DeviceIDs: ids } : { Count: Count ?? -1 }),
     Capabilities: [[...new Set([...texts('capabilities'), ...implied])]],
-    ...(options === undefined ? {} : { Options: Object.fromEntries(readPairs(options, '"options"')) }),
+    ...(options === undefined ? {} : { Options: Object.fromEntries(options) }),
   };
 }
 
@@ -159,8 +152,8 @@ function readDeviceLimit(
   read: (place: Place) => number | undefined,
 ): Json | undefined {
   const fields = readFields(place, 'a limit');
-  const [path, limit] = [requiredIn(fields, 'path'), requiredIn(fields, key)];
-  const Path = path === undefined ? undefined : readScalar(path, '"path"');
-  const value = limit === undefined ? undefined : read(limit);
+  if (fields === undefined) return undefined;
+  const Path = readRequired(fields, 'path', readScalar);
+  const value = readRequired(fields, key, read);
   return Path === undefined || value === undefined ? undefined : { Path, [name]: value };
 }
