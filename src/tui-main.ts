@@ -16,6 +16,7 @@ import { readSettings } from './config/settings-file.ts';
 import { splitShellWords } from './config/shell-words.ts';
 import { readTextBounded } from './files/read-bounded.ts';
 import type { AppName, ConfigProblem, NodeName } from './model/config.ts';
+import { defined } from './model/defined.ts';
 import { AppError } from './model/errors.ts';
 import { configFileBytes } from './model/limits.ts';
 import type { TuiDeps, TuiSettings } from './tui/deps.ts';
@@ -59,11 +60,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
       engine,
       settings,
       folder,
-      ...(notice === undefined ? {} : { notice }),
-      ...(offer === undefined ? {} : { offer }),
-      ...(files === undefined ? {} : { files }),
-      ...(feed === undefined ? {} : { stages: feed }),
-      ...(guide === undefined ? {} : { guide }),
+      ...defined({ notice, offer, files, stages: feed, guide }),
       ...fileActs(request, world),
       save: (name, text) => saveIn(join(outside.stateFolder, 'screens'), name, text),
       readHistory: () => (files === undefined ? Promise.resolve([]) : journal.read(journalKey(files, world))),
@@ -104,8 +101,7 @@ function processParts({ world, stdin, stdout, onSignal, onEnd, onContinue, suspe
     stdout,
     onSignal,
     suspend,
-    ...(onEnd === undefined ? {} : { onEnd }),
-    ...(onContinue === undefined ? {} : { onContinue }),
+    ...defined({ onEnd, onContinue }),
   };
 }
 
@@ -132,10 +128,7 @@ function fileActs({ files }: Pick<TuiRequest, 'files'>, world: World) {
   return {
     readFile: world.readText,
     openEditor: (file: string, line?: number, column?: number) =>
-      openEditor(
-        { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) },
-        editorOf(world.env),
-      ),
+      openEditor({ file, ...defined({ line, column }) }, editorOf(world.env)),
     move: (apps: readonly AppName[], node: NodeName) => moveAll(need().deployment, apps, node, world),
     fix: async (problem: ConfigProblem): Promise<string> => {
       const { fix, file } = problem;

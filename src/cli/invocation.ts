@@ -1,6 +1,7 @@
 import { printProblems } from '../config/problems.ts';
 import type { Engine } from '../engine/types.ts';
 import { type Config, type ConfigProblem, type DeploymentName, findNode } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
 import type { Printed } from '../model/plain-text.ts';
 import { closest } from '../view/closest.ts';
@@ -44,8 +45,7 @@ export async function withEngine<T>(
   const engine = await world.openEngine(files, {
     ...engineOptions,
     allowsRemoval,
-    ...(takesOver === undefined ? {} : { takesOver }),
-    ...(verb === undefined ? {} : { verb }),
+    ...defined({ takesOver, verb }),
   });
   const keep = world.journal?.listen(engine, files, world);
   try {

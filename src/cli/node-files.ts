@@ -57,8 +57,7 @@ export async function readNodeFiles(invocation: Invocation): Promise<NodeFiles> 
   if (!read.ok) throw new FilesWrong(read.problems);
   return {
     config: read.config,
-    ...(deployment === undefined ? {} : { deployment }),
-    ...(application === undefined ? {} : { application }),
+    ...defined({ deployment, application }),
     inventory: known ?? world.resolvePath(folder, 'drover.yml'),
     hasInventory: known !== undefined,
   };

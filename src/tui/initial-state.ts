@@ -1,4 +1,5 @@
 import { type AppName, nodeOf } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { TuiSettings } from './deps.ts';
 import type { Size } from './frame/rows.ts';
@@ -44,5 +45,5 @@ export function firstItem({ config, nodes }: ClusterView): Item {
   }
   const [idle] = Object.keys(config.applications);
   const node = idle === undefined ? Object.keys(config.nodes)[0] : nodeOf(config, idle);
-  return { ...(node === undefined ? {} : { node }), ...(idle === undefined ? {} : { app: idle }) };
+  return defined({ node, app: idle });
 }

@@ -1,5 +1,6 @@
 import { render } from 'ink';
 import { createElement } from 'react';
+import { defined } from '../model/defined.ts';
 import type { EngineEvent, RunOutcome } from '../model/events.ts';
 import { plainText } from '../model/plain-text.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
@@ -79,8 +80,7 @@ function createScreen(deps: TuiDeps, terminal: Terminal, session: Session) {
     onEffect: (effect) => effects.run(effect),
     onVisible: (apps) => engine.send({ type: 'visible', apps }),
     onChanged: createOutsideFrame(deps, terminal),
-    ...(stages === undefined ? {} : { stages }),
-    ...(guide === undefined ? {} : { guide }),
+    ...defined({ stages, guide }),
   });
   const effects = createEffects({
     deps,
@@ -173,10 +173,7 @@ function aboutOf({ version, settings, label, files, folder, offer }: TuiDeps): A
     isReadOnly: settings.isReadOnly,
     folder,
     keyOf: createKeyOf(settings.keys, settings.glyphs === 'ascii'),
-    ...(label === undefined ? {} : { label }),
-    ...(files === undefined ? {} : { files }),
-    ...(offer === undefined ? {} : { offer }),
-    ...(settings.settingsFile === undefined ? {} : { settingsFile: settings.settingsFile }),
+    ...defined({ label, files, offer, settingsFile: settings.settingsFile }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { NodeFigures } from '../model/cluster.ts';
 import type { Config } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import type { EngineEvent } from '../model/events.ts';
 import { plainText } from '../model/plain-text.ts';
 import type { Plan, StepId } from '../model/plan.ts';
@@ -145,8 +146,7 @@ function progressed(view: ClusterView, event: Extract<EngineEvent, { type: 'step
   const isDue = last === undefined || at - last.at >= sampleEveryMs;
   return changeStep(view, event.step, {
     doneBytes,
-    ...(totalBytes === undefined ? {} : { totalBytes }),
-    ...(what === undefined ? {} : { what }),
+    ...defined({ totalBytes, what }),
     samples: isDue ? [...samples, { at, doneBytes }].slice(-kept.samples) : samples,
   });
 }

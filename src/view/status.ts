@@ -175,10 +175,7 @@ function foundOn(node: NodeName, { state, health, exit, startedAt, spec }: Conta
   return {
     node,
     state,
-    ...(health === undefined ? {} : { health }),
-    ...(exit === undefined ? {} : { exit }),
-    ...(spec.isDone === undefined ? {} : { isDone: spec.isDone }),
-    ...(startedAt === undefined ? {} : { startedAt }),
+    ...defined({ health, exit, isDone: spec.isDone, startedAt }),
     image: spec.image,
   };
 }
@@ -222,8 +219,7 @@ function volumeStatuses(node: NodeName, state: NodeState, all: ClusterState): Vo
     const newest = volume.snapshots.at(-1);
     return {
       volume: volume.id,
-      ...(volume.application === undefined ? {} : { application: volume.application }),
-      ...(volume.deployment === undefined ? {} : { deployment: volume.deployment }),
+      ...defined({ application: volume.application, deployment: volume.deployment }),
       node,
       role: volume.role,
       epoch: volume.epoch,

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { line } from '../../view/lines.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { chooseFiles, envFilesOf } from '../files.ts';
@@ -31,10 +32,7 @@ export async function tui(
     const { files, offer } = await findFiles(invocation);
     const { code, lines, again } = await openTui({
       folder: world.resolvePath(world.cwd, invocation.options.directory ?? '.'),
-      ...(files === undefined ? {} : { files }),
-      ...(stages === undefined ? {} : { stages }),
-      ...(notice === undefined ? {} : { notice }),
-      ...(offer === undefined ? {} : { offer }),
+      ...defined({ files, stages, notice, offer }),
       options: screenOptions(invocation, options),
     });
     world.terminal.out(

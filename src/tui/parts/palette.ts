@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { type ActionId, actions } from '../actions/actions.ts';
 import { type Command, commands, type Outcome } from '../actions/commands.ts';
 import { disabledReason, isTaken } from '../actions/disabled-reason.ts';
@@ -67,8 +68,7 @@ function commandEntry(input: ScreenInput, registry: Registry, command: Command):
   return {
     line: word,
     label: usage === word ? label : `${usage.slice(word.length + 1)}  ${label}`,
-    ...(key === undefined ? {} : { key }),
-    ...(disabled === undefined ? {} : { disabled }),
+    ...defined({ key, disabled }),
     ...(isDone || disabled !== undefined ? {} : { needsMore: true }),
   };
 }
@@ -86,8 +86,7 @@ function actionEntries(input: ScreenInput, registry: Registry): readonly Entry[]
       return {
         line: id,
         label,
-        ...(key === undefined ? {} : { key }),
-        ...(disabled === undefined ? {} : { disabled }),
+        ...defined({ key, disabled }),
       };
     });
 }

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { count, formatClock } from '../../view/wording.ts';
 import type { ActionId } from '../actions/actions.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
@@ -227,9 +228,7 @@ function act(action: ActionId, { problem, at }: Shown): Update<ProblemsState> {
     case 'edit':
     case 'open':
       return {
-        effects: [
-          { type: 'edit', file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) },
-        ],
+        effects: [{ type: 'edit', file, ...defined({ line, column }) }],
       };
     case 'copy':
       return { effects: [{ type: 'copy', text: `${placeOf(problem)}: ${message}` }] };

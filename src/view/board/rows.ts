@@ -1,6 +1,7 @@
 import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { Application, AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { type ContainerVerdict, judgeContainer } from '../../model/container/verdict.ts';
+import { defined } from '../../model/defined.ts';
 import { plainCell, plainText } from '../../model/plain-text.ts';
 import { stepKinds } from '../../model/step-kinds.ts';
 import type { FiguresView } from '../cluster-view.ts';
@@ -65,8 +66,7 @@ function appRow(scene: NodeScene, container: Container, app: AppName): BoardRow 
     name: plainCell(app),
     ...containerState(scene, container, app),
     isStale: isStaleIn(scene),
-    ...(note === undefined ? {} : { note }),
-    ...(wanted === undefined ? {} : { wanted }),
+    ...defined({ note, wanted }),
     image: plainCell(container.spec.image),
     ...(use === undefined ? {} : { cpuPercent: use.cpuPercent, memoryBytes: use.memoryBytes }),
     ...(use === undefined || now !== undefined ? {} : { isUseOld: true }),
@@ -258,8 +258,7 @@ function volumeRow(scene: NodeScene, volume: Volume): BoardRow {
     state: isStaleIn(scene) ? 'unknown' : volumeState(volume, note),
     text: isStaleIn(scene) ? `last seen as ${volume.role}` : volume.role,
     isStale: isStaleIn(scene),
-    ...(note === undefined ? {} : { note }),
-    ...(wanted === undefined ? {} : { wanted }),
+    ...defined({ note, wanted }),
     dataBytes: volume.referencedBytes,
     volumes: [boardVolume(volume)],
   };

@@ -1,5 +1,6 @@
 import { lastFacts } from '../../model/cluster.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import type { ActionKind, Step } from '../../model/plan.ts';
 import type { ClusterView, StepView } from '../cluster-view.ts';
 import { formatDuration, namesOf } from '../wording.ts';
@@ -47,9 +48,7 @@ export function runStatusOfGroup(view: ClusterView, group: PlanGroup, now: numbe
     app: group.group,
     phase,
     isUp,
-    ...(node === undefined ? {} : { node }),
-    ...(downtimeMs === undefined ? {} : { downtimeMs }),
-    ...(group.downtimeMs === undefined ? {} : { plannedMs: group.downtimeMs }),
+    ...defined({ node, downtimeMs, plannedMs: group.downtimeMs }),
     stopping: stoppingIn(phase),
     hasFailed: group.steps.some(({ id }) => view.steps[id]?.state === 'failed'),
   } as const;

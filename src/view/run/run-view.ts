@@ -1,4 +1,5 @@
 import type { AppName, Config } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import type { MoveReceipt, RunOutcome } from '../../model/events.ts';
 import type { Plan, Step, StepId } from '../../model/plan.ts';
 import { stepKinds } from '../../model/step-kinds.ts';
@@ -120,8 +121,7 @@ function runStep(view: ClusterView, step: Step, number: number, now: number): Ru
     number,
     step,
     at,
-    ...(elapsedMs === undefined ? {} : { elapsedMs }),
-    ...(transfer === undefined ? {} : { transfer }),
+    ...defined({ elapsedMs, transfer }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { StepView } from '../cluster-view.ts';
 
 /** The rates of a transfer, in bytes a second. What is unknown is absent. */
@@ -41,8 +42,7 @@ export function transferRate(step: StepView, now: number): TransferRate | undefi
   return {
     doneBytes,
     ...sized,
-    ...(nowRate === undefined ? {} : { nowRate }),
-    ...(averageRate === undefined ? {} : { averageRate }),
+    ...defined({ nowRate, averageRate }),
     ...(sized.totalBytes === undefined ? {} : timeLeft(sized.totalBytes - doneBytes, nowRate, averageRate)),
     history: spans.map(({ rate }) => rate),
   };

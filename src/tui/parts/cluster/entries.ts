@@ -1,4 +1,5 @@
 import type { NodeName } from '../../../model/config.ts';
+import { defined } from '../../../model/defined.ts';
 import { compareNames } from '../../../view/board/plan.ts';
 import type { Board, BoardNode, BoardNote, BoardRow } from '../../../view/board/types.ts';
 import type { Item, UiState } from '../../state.ts';
@@ -117,8 +118,7 @@ function entryOf(rows: readonly BoardRow[], title: ReadonlyMap<NodeName, string>
     row,
     rows,
     node: title.get(row.node) ?? row.node,
-    ...(to === undefined ? {} : { to }),
-    ...(note === undefined ? {} : { note }),
+    ...defined({ to, note }),
   };
 }
 
