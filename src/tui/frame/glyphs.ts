@@ -1,61 +1,19 @@
 /** Every sign the screen uses, each one cell wide; colour is never the only sign of a state. */
-export interface Glyphs {
-  readonly up: string;
-  readonly changing: string;
-  readonly stopped: string;
-  readonly failed: string;
-  /** Unknown or stale. */
-  readonly unknown: string;
-  readonly add: string;
-  readonly remove: string;
-  readonly change: string;
-  /** Not drover's. */
-  readonly foreign: string;
-  readonly goes: string;
-  readonly comes: string;
-  /** From one value to another. */
-  readonly arrow: string;
-  readonly done: string;
-  readonly skipped: string;
-  readonly waiting: string;
-  readonly cursor: string;
-  readonly marked: string;
-  readonly ellipsis: string;
-  readonly branch: string;
-  readonly barFull: string;
-  readonly barEmpty: string;
-  /** Eighths of a cell, emptiest first; the last is full. */
-  readonly eighths: readonly string[];
-  /** Heights, lowest first. */
-  readonly spark: readonly string[];
-  readonly thumb: string;
-  readonly border: {
-    readonly horizontal: string;
-    readonly vertical: string;
-    readonly topLeft: string;
-    readonly topRight: string;
-    readonly bottomLeft: string;
-    readonly bottomRight: string;
-    readonly teeDown: string;
-    readonly teeUp: string;
-    readonly teeRight: string;
-    readonly teeLeft: string;
-    readonly cross: string;
-  };
-}
-
-export const unicodeGlyphs: Glyphs = {
+export const unicodeGlyphs = {
   up: '●',
   changing: '◐',
   stopped: '○',
   failed: '✖',
+  /** Unknown or stale. */
   unknown: '◌',
   add: '+',
   remove: '-',
   change: '~',
+  /** Not drover's. */
   foreign: '?',
   goes: '⇢',
   comes: '⇠',
+  /** From one value to another. */
   arrow: '→',
   done: '✔',
   skipped: '·',
@@ -66,7 +24,9 @@ export const unicodeGlyphs: Glyphs = {
   branch: '└',
   barFull: '█',
   barEmpty: '░',
+  /** Eighths of a cell, emptiest first; the last is full. */
   eighths: ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'],
+  /** Heights, lowest first. */
   spark: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
   thumb: '┃',
   border: {
@@ -83,6 +43,8 @@ export const unicodeGlyphs: Glyphs = {
     cross: '┼',
   },
 };
+
+export type Glyphs = Readonly<typeof unicodeGlyphs>;
 
 /** For fonts without the signs above, and for terminals where they are two cells wide. */
 export const asciiGlyphs: Glyphs = {

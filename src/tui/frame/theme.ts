@@ -48,29 +48,29 @@ const monoStyles: Styles = {
 };
 
 /** Colours of a theme, on top of what marks a token without any. */
-type Colours = Readonly<
-  Record<'dim' | 'ok' | 'warn' | 'bad' | 'add' | 'remove' | 'change' | 'accent' | 'key', Colour | undefined>
->;
+interface Colours {
+  readonly dim?: Colour;
+  readonly ok: Colour;
+  readonly warn: Colour;
+  readonly bad: Colour;
+  readonly accent: Colour;
+}
 
-function coloured(colours: Colours, strong: boolean): Styles {
-  const of = (colour: Colour | undefined, style: Style = {}): Style => ({
-    ...style,
-    ...(colour === undefined ? {} : { foreground: colour }),
-  });
+function coloured({ dim, ok, warn, bad, accent }: Colours, strong = false): Styles {
   const loud: Style = strong ? { bold: true } : {};
   return {
     plain: {},
-    dim: of(colours.dim, colours.dim === undefined && !strong ? { dim: true } : {}),
+    dim: dim !== undefined ? { foreground: dim } : strong ? {} : { dim: true },
     strong: { bold: true },
-    ok: of(colours.ok, loud),
-    warn: of(colours.warn, loud),
-    bad: of(colours.bad, { bold: true }),
-    add: of(colours.add, loud),
-    remove: of(colours.remove, loud),
-    change: of(colours.change, loud),
-    accent: of(colours.accent, loud),
+    ok: { ...loud, foreground: ok },
+    warn: { ...loud, foreground: warn },
+    bad: { bold: true, foreground: bad },
+    add: { ...loud, foreground: ok },
+    remove: { ...loud, foreground: bad },
+    change: { ...loud, foreground: warn },
+    accent: { ...loud, foreground: accent },
     title: { bold: true },
-    key: of(colours.key, { bold: true }),
+    key: { bold: true, foreground: accent },
   };
 }
 
@@ -82,71 +82,20 @@ interface Look {
 }
 
 const looks: Readonly<Record<ThemeName, Look>> = {
-  auto: {
-    styles: coloured(
-      { dim: undefined, ok: 2, warn: 3, bad: 1, add: 2, remove: 1, change: 3, accent: 6, key: 6 },
-      false,
-    ),
-  },
+  auto: { styles: coloured({ ok: 2, warn: 3, bad: 1, accent: 6 }) },
   dark: {
-    styles: coloured(
-      {
-        dim: '#8a8f98',
-        ok: '#7ec97e',
-        warn: '#e5c07b',
-        bad: '#f07178',
-        add: '#7ec97e',
-        remove: '#f07178',
-        change: '#e5c07b',
-        accent: '#6cb6ff',
-        key: '#6cb6ff',
-      },
-      false,
-    ),
+    styles: coloured({ dim: '#8a8f98', ok: '#7ec97e', warn: '#e5c07b', bad: '#f07178', accent: '#6cb6ff' }),
     selected: '#2d4f76',
   },
   light: {
-    styles: coloured(
-      {
-        dim: '#6a6f78',
-        ok: '#1a6e2b',
-        warn: '#8a5a00',
-        bad: '#b3131b',
-        add: '#1a6e2b',
-        remove: '#b3131b',
-        change: '#8a5a00',
-        accent: '#0b57a8',
-        key: '#0b57a8',
-      },
-      false,
-    ),
+    styles: coloured({ dim: '#6a6f78', ok: '#1a6e2b', warn: '#8a5a00', bad: '#b3131b', accent: '#0b57a8' }),
     selected: '#cfe3fb',
     isLight: true,
   },
   // Nothing faint, everything bold, and the cursor exchanges the colours.
-  'high-contrast': {
-    styles: coloured(
-      { dim: undefined, ok: 10, warn: 11, bad: 9, add: 10, remove: 9, change: 11, accent: 14, key: 14 },
-      true,
-    ),
-  },
+  'high-contrast': { styles: coloured({ ok: 10, warn: 11, bad: 9, accent: 14 }, true) },
   // Blue and orange of Okabe and Ito's palette, which deuteranopes, protanopes and tritanopes can distinguish.
-  'colour-blind': {
-    styles: coloured(
-      {
-        dim: undefined,
-        ok: '#56b4e9',
-        warn: '#f0e442',
-        bad: '#e69f00',
-        add: '#56b4e9',
-        remove: '#e69f00',
-        change: '#f0e442',
-        accent: '#cc79a7',
-        key: '#cc79a7',
-      },
-      false,
-    ),
-  },
+  'colour-blind': { styles: coloured({ ok: '#56b4e9', warn: '#f0e442', bad: '#e69f00', accent: '#cc79a7' }) },
   mono: { styles: monoStyles },
 };
 
@@ -164,7 +113,8 @@ export interface ThemeOptions {
 export function createTheme(name: ThemeName, { noColour = false, depth, isAscii = false }: ThemeOptions): Theme {
   const colours: ColourDepth = noColour || name === 'mono' ? 0 : depth;
   const look = colours === 0 ? looks.mono : looks[name];
-  const paint = (token: Token): string => sgrOf(look.styles[token], colours);
+  const painted = Object.entries(look.styles).map(([token, style]) => [token, sgrOf(style, colours)] as const);
+  const sgr = Object.fromEntries(painted) as Theme['sgr'];
   // 16 colours have no quiet background.
   const selected: Style =
     look.selected === undefined || colours <= 16 ? { inverse: true } : { background: look.selected };
@@ -172,20 +122,7 @@ export function createTheme(name: ThemeName, { noColour = false, depth, isAscii 
     name,
     depth: colours,
     isLight: looks[name].isLight ?? false,
-    sgr: {
-      plain: paint('plain'),
-      dim: paint('dim'),
-      strong: paint('strong'),
-      ok: paint('ok'),
-      warn: paint('warn'),
-      bad: paint('bad'),
-      add: paint('add'),
-      remove: paint('remove'),
-      change: paint('change'),
-      accent: paint('accent'),
-      title: paint('title'),
-      key: paint('key'),
-    },
+    sgr,
     selected: sgrOf(selected, colours),
     isAscii,
   };
