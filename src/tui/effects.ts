@@ -69,6 +69,14 @@ type Performers = {
   readonly [K in Effect['type']]: (effect: Effect & { readonly type: K }) => Promise<string | undefined>;
 };
 
+/** Does something that shows for itself, without a notice. */
+const quietly =
+  <A extends readonly unknown[]>(work: (...args: A) => unknown) =>
+  async (...args: A): Promise<undefined> => {
+    await work(...args);
+    return undefined;
+  };
+
 function createPerformer(input: EffectsInput, signal: AbortSignal, logs: LogReader) {
   const performers: Performers = {
     ...runPerformers(input),
@@ -85,32 +93,23 @@ function createPerformer(input: EffectsInput, signal: AbortSignal, logs: LogRead
 }
 
 /** Plans and runs. */
-function runPerformers({
-  deps,
-}: EffectsInput): Pick<Performers, 'approve' | 'decline' | 'cancel-run' | 'refresh' | 'set-policy' | 'move' | 'undo'> {
+function runPerformers({ deps }: EffectsInput) {
   const { engine } = deps;
-  const send = async (command: Parameters<typeof engine.send>[0]): Promise<undefined> => {
-    engine.send(command);
-    return undefined;
-  };
   return {
-    approve: ({ revision }) => send({ type: 'approve', revision }),
-    decline: () => send({ type: 'decline' }),
+    approve: quietly(({ revision }) => engine.send({ type: 'approve', revision })),
+    decline: quietly(() => engine.send({ type: 'decline' })),
     'cancel-run': async () => {
-      await send({ type: 'cancel' });
+      engine.send({ type: 'cancel' });
       return 'stopping at the next safe point';
     },
-    refresh: () => send({ type: 'refresh' }),
+    refresh: quietly(() => engine.send({ type: 'refresh' })),
     'set-policy': async ({ policy }) => {
-      await send({ type: 'policy', policy });
+      engine.send({ type: 'policy', policy });
       return policy === 'ask' ? 'drover shows each save first and waits for `a`' : 'drover applies each save at once';
     },
-    move: async ({ apps, node }) => {
-      await deps.move(apps, node);
-      return undefined;
-    },
+    move: quietly(({ apps, node }) => deps.move(apps, node)),
     undo: () => deps.undo(),
-  };
+  } satisfies Partial<Performers>;
 }
 
 /** The header shows `what` for as long as the work lasts. */
@@ -124,10 +123,7 @@ async function busy<T>({ send }: EffectsInput, what: string, work: () => Promise
 }
 
 /** Applications and their snapshots. */
-function actPerformers(
-  input: EffectsInput,
-  signal: AbortSignal,
-): Pick<Performers, 'restart' | 'stop' | 'start' | 'snapshot' | 'clone-snapshot' | 'roll-back'> {
+function actPerformers(input: EffectsInput, signal: AbortSignal) {
   const { acts } = input.deps.engine;
   return {
     restart: async ({ app }) => {
@@ -155,24 +151,14 @@ function actPerformers(
       const kept = await busy(input, `roll back "${app}"`, () => acts.rollBack(app, snapshot, signal));
       return `"${app}" continues from ${snapshot.snapshot}; its earlier data is kept in ${listNames(kept)}`;
     },
-  };
+  } satisfies Partial<Performers>;
 }
 
 /** What overlays show. */
-function readPerformers(
-  { deps, send }: EffectsInput,
-  signal: AbortSignal,
-  logs: LogReader,
-): Pick<Performers, 'read-logs' | 'end-logs' | 'read-zfs' | 'read-history'> {
+function readPerformers({ deps, send }: EffectsInput, signal: AbortSignal, logs: LogReader) {
   return {
-    'read-logs': async ({ apps }) => {
-      logs.begin(apps);
-      return undefined;
-    },
-    'end-logs': async () => {
-      logs.end();
-      return undefined;
-    },
+    'read-logs': quietly(({ apps }) => logs.begin(apps)),
+    'end-logs': quietly(() => logs.end()),
     'read-zfs': async ({ node }) => {
       try {
         send({ type: 'zfs-read', node, datasets: await deps.engine.acts.zfs(node, signal) });
@@ -181,26 +167,15 @@ function readPerformers(
       }
       return undefined;
     },
-    'read-history': async () => {
-      send({ type: 'history-read', runs: await deps.readHistory() });
-      return undefined;
-    },
-  };
+    'read-history': quietly(async () => send({ type: 'history-read', runs: await deps.readHistory() })),
+  } satisfies Partial<Performers>;
 }
 
 /** The files, the tutorial that changes them, and the simulation that needs none. */
-function filePerformers({
-  deps,
-  terminal,
-  leave,
-}: EffectsInput): Pick<
-  Performers,
-  'edit' | 'edit-app' | 'fix' | 'write-sample' | 'write-offer' | 'look-at-simulation' | 'guide'
-> {
-  const edit = async (file: string, line?: number, column?: number): Promise<undefined> => {
-    await terminal.handOver(() => deps.openEditor(file, line, column));
-    return undefined;
-  };
+function filePerformers({ deps, terminal, leave }: EffectsInput) {
+  const edit = quietly((file: string, line?: number, column?: number) =>
+    terminal.handOver(() => deps.openEditor(file, line, column)),
+  );
   return {
     edit: ({ file, line, column }) => edit(file, line, column),
     'edit-app': async ({ app }) => {
@@ -212,34 +187,26 @@ function filePerformers({
       if (problem === undefined) throw new AppError('usage', 'cannot fix it: the problem is gone');
       return await deps.fix(problem);
     },
-    'write-sample': async ({ sample }) => {
+    'write-sample': quietly(async ({ sample }) => {
       await deps.writeSample?.(sample);
       leave('again');
-      return undefined;
-    },
-    'write-offer': async () => {
+    }),
+    'write-offer': quietly(async () => {
       await deps.offer?.write();
       leave('again');
-      return undefined;
-    },
-    'look-at-simulation': async () => {
-      await deps.simulate?.((work) => terminal.handOver(work));
-      return undefined;
-    },
+    }),
+    'look-at-simulation': quietly(() => deps.simulate?.((work) => terminal.handOver(work))),
     guide: async ({ request }) => {
       const answer = await deps.guide?.request(request);
       if (answer !== 'again') return answer;
       leave('again');
       return undefined;
     },
-  };
+  } satisfies Partial<Performers>;
 }
 
 /** The terminal and the program. */
-function screenPerformers(
-  input: EffectsInput,
-  signal: AbortSignal,
-): Pick<Performers, 'shell' | 'copy' | 'screenshot' | 'redraw' | 'suspend' | 'leave'> {
+function screenPerformers(input: EffectsInput, signal: AbortSignal) {
   const { deps, terminal, picture, redraw, leave } = input;
   return {
     shell: async ({ app }) => {
@@ -261,17 +228,8 @@ function screenPerformers(
       await deps.save(`${stem}.ansi`, ansi);
       return `picture in ${await deps.save(`${stem}.svg`, svg)} (also .txt, .ansi)`;
     },
-    redraw: async () => {
-      redraw();
-      return undefined;
-    },
-    suspend: async () => {
-      terminal.suspend();
-      return undefined;
-    },
-    leave: async ({ how }) => {
-      leave(how);
-      return undefined;
-    },
-  };
+    redraw: quietly(redraw),
+    suspend: quietly(() => terminal.suspend()),
+    leave: quietly(({ how }) => leave(how)),
+  } satisfies Partial<Performers>;
 }
