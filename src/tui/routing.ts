@@ -1,4 +1,4 @@
-import type { ActionId } from './actions/actions.ts';
+import { type ActionId, actionsWithin } from './actions/actions.ts';
 import type { Size } from './frame/rows.ts';
 import type { OverlayPart, Part } from './screen.ts';
 import type { Overlay, PaneId, UiState } from './state.ts';
@@ -40,70 +40,17 @@ export const isDialog = (registry: Registry, overlay: Overlay): boolean => partO
 export const isFirstPage = (registry: Registry, overlay: Overlay): boolean =>
   partOf(registry, overlay).isFirstPage === true;
 
-const overEverything: readonly ActionId[] = [
-  'back',
-  'help',
-  'theme',
-  'mouse',
-  'redraw',
-  'screenshot',
-  'suspend',
-  'quit',
-  'interrupt',
-];
-
-const overViews: readonly ActionId[] = [
-  ...overEverything,
-  'next-pane',
-  'previous-pane',
-  'pane-1',
-  'pane-2',
-  'pane-3',
-  'pane-4',
-  'focus-plan',
-  'diff',
-  'apply',
-  'policy',
-  'undo',
-  'history',
-  'cancel',
-  'refresh',
-  'palette',
-];
+const overEverything = actionsWithin('always');
+const overViews = actionsWithin('always', 'views');
 
 /** Actions that need an application, a node or something else under the cursor. */
-export const selectionActions: readonly ActionId[] = [
-  'move',
-  'restart',
-  'stop-start',
-  'snapshot',
-  'roll-back',
-  'logs',
-  'shell',
-  'zfs',
-  'edit',
-  'copy',
-];
+export const selectionActions = actionsWithin('selection');
 
 /** What the screen does where no overlay is open. */
-export const onPanes: readonly ActionId[] = [
-  ...overViews,
-  'open',
-  'zoom-in',
-  'zoom-out',
-  'next-tab',
-  'previous-tab',
-  'filter',
-  'faults',
-  'sort',
-  'arrange',
-  'mark',
-  'clear-marks',
-  ...selectionActions,
-];
+export const onPanes = actionsWithin('always', 'views', 'panes', 'selection');
 
 /** What the screen does for a tutorial next to the panes, also under pages. */
-export const guideActions: readonly ActionId[] = ['guide', 'guide-do', 'guide-next', 'guide-back'];
+export const guideActions = actionsWithin('guide');
 
 /** What the screen itself does when the part with the keys does not. */
 export function screenTakes(ui: UiState, registry: Registry): readonly ActionId[] {

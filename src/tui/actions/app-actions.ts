@@ -15,7 +15,7 @@ import { isUp, selectedApps, whereIs } from './selection.ts';
 export function actOnApplications(input: ScreenInput, action: ActionId): Update<UiState> {
   const apps = selectedApps(input, action);
   const [app] = apps;
-  if (app !== undefined) return actOnApp(input, action, app, apps);
+  if (app !== undefined) return onApp[action]?.({ view: input.view, app, apps }) ?? {};
   const { cursor } = input.ui;
   if (action === 'zfs' && cursor.node !== undefined) return { opens: openZfs(cursor.node) };
   if (action === 'edit' && input.about.files !== undefined) {
@@ -24,34 +24,31 @@ export function actOnApplications(input: ScreenInput, action: ActionId): Update<
   return action === 'copy' ? copy(nameOfItem(input.view, cursor)) : {};
 }
 
-function actOnApp(input: ScreenInput, action: ActionId, app: AppName, apps: readonly AppName[]): Update<UiState> {
-  const { view } = input;
+interface Target {
+  readonly view: ClusterView;
+  /** The application under the cursor, or the first that is marked. */
+  readonly app: AppName;
+  readonly apps: readonly AppName[];
+}
+
+const onApp: Readonly<Partial<Record<ActionId, (target: Target) => Update<UiState>>>> = {
+  move: ({ view, apps }) => ({ opens: openMove(allMoving(view, apps)) }),
+  restart: ({ view, app }) => ({ opens: confirmRestart(view, app) }),
+  'stop-start': ({ view, app }) => ({
+    opens: isUp(whereIs(view, app)) ? confirmStop(view, app) : confirmStart(view, app),
+  }),
+  snapshot: ({ app }) => ({ effects: [{ type: 'snapshot', app }] }),
+  'roll-back': (target) => zfsOf(target, 'snapshot'),
+  zfs: (target) => zfsOf(target, 'dataset'),
+  logs: ({ apps }) => ({ opens: openLogs(apps) }),
+  shell: ({ app }) => ({ effects: [{ type: 'shell', app }] }),
+  edit: ({ app }) => ({ effects: [{ type: 'edit-app', app }] }),
+  copy: ({ app }) => copy(app),
+};
+
+function zfsOf({ view, app }: Target, what: 'dataset' | 'snapshot'): Update<UiState> {
   const node = whereIs(view, app)?.node;
-  switch (action) {
-    case 'move':
-      return { opens: openMove(allMoving(view, apps)) };
-    case 'restart':
-      return { opens: confirmRestart(view, app) };
-    case 'stop-start':
-      return { opens: isUp(whereIs(view, app)) ? confirmStop(view, app) : confirmStart(view, app) };
-    case 'snapshot':
-      return { effects: [{ type: 'snapshot', app }] };
-    case 'roll-back':
-    case 'zfs': {
-      const what = action === 'zfs' ? 'dataset' : 'snapshot';
-      return node === undefined ? {} : { opens: openZfs(node, { app, what }) };
-    }
-    case 'logs':
-      return { opens: openLogs(apps) };
-    case 'shell':
-      return { effects: [{ type: 'shell', app }] };
-    case 'edit':
-      return { effects: [{ type: 'edit-app', app }] };
-    case 'copy':
-      return copy(app);
-    default:
-      return {};
-  }
+  return node === undefined ? {} : { opens: openZfs(node, { app, what }) };
 }
 
 const copy = (text: string): Update<UiState> => (text === '' ? {} : { effects: [{ type: 'copy', text }] });

@@ -25,56 +25,39 @@ interface ActionInput {
 
 /** What the screen does with an action that the focused part does not take. */
 export function doOnScreen(context: ActionInput, action: ActionId): Update<UiState> {
-  const { input } = context;
-  if (selectionActions.includes(action)) return actOnApplications(input, action);
-  return lookAround(context, action) ?? workOn(input, action) ?? runProgram(input, action) ?? {};
+  if (selectionActions.includes(action)) return actOnApplications(context.input, action);
+  return { ...lookAround, ...workOn, ...runProgram }[action]?.(context) ?? {};
 }
 
+type Handlers = Readonly<Partial<Record<ActionId, (context: ActionInput) => Update<UiState>>>>;
+
 /** Panes, filter and order: changes nothing outside of the screen. */
-function lookAround({ input, registry, sizes }: ActionInput, action: ActionId): Update<UiState> | undefined {
-  const { ui } = input;
-  switch (action) {
-    case 'next-pane':
-      return focusOn(ui, neighbour(ui, sizes, 1), sizes);
-    case 'previous-pane':
-      return focusOn(ui, neighbour(ui, sizes, -1), sizes);
-    case 'pane-1':
-      return focusOn(ui, 'cluster', sizes);
-    case 'pane-2':
-    case 'focus-plan':
-      return focusOn(ui, 'plan', sizes);
-    case 'pane-3':
-      return focusOn(ui, 'detail', sizes);
-    case 'pane-4':
-      return focusOn(ui, 'events', sizes);
-    case 'zoom-in':
-      return { state: { ...ui, zoomed: true } };
-    case 'zoom-out':
-      return { state: { ...ui, zoomed: false } };
-    case 'open':
-      return open(input, sizes);
-    case 'back':
-      return goBack(ui, registry);
-    case 'filter':
-      return { state: { ...ui, filtering: true, focus: ui.focus === 'events' ? 'events' : 'cluster' } };
-    case 'faults':
-      return { state: { ...ui, faultsOnly: !ui.faultsOnly } };
-    case 'sort':
-      return { state: { ...ui, sort: after(sorts, ui.sort) } };
-    case 'arrange':
-      return { state: { ...ui, arrangement: after(arrangements, ui.arrangement) } };
-    case 'theme':
-      return setTheme(ui, after(themeNames, ui.theme));
-    case 'mouse':
-      return { state: { ...ui, mouse: !ui.mouse }, notice: { text: mouseText(!ui.mouse), tone: 'plain' } };
-    case 'mark':
-      return mark(ui);
-    case 'clear-marks':
-      return { state: { ...ui, marks: new Set() } };
-    default:
-      return undefined;
-  }
-}
+const lookAround: Handlers = {
+  'next-pane': ({ input: { ui }, sizes }) => focusOn(ui, neighbour(ui, sizes, 1), sizes),
+  'previous-pane': ({ input: { ui }, sizes }) => focusOn(ui, neighbour(ui, sizes, -1), sizes),
+  'pane-1': ({ input, sizes }) => focusOn(input.ui, 'cluster', sizes),
+  'pane-2': ({ input, sizes }) => focusOn(input.ui, 'plan', sizes),
+  'focus-plan': ({ input, sizes }) => focusOn(input.ui, 'plan', sizes),
+  'pane-3': ({ input, sizes }) => focusOn(input.ui, 'detail', sizes),
+  'pane-4': ({ input, sizes }) => focusOn(input.ui, 'events', sizes),
+  'zoom-in': ({ input: { ui } }) => ({ state: { ...ui, zoomed: true } }),
+  'zoom-out': ({ input: { ui } }) => ({ state: { ...ui, zoomed: false } }),
+  open: ({ input, sizes }) => open(input, sizes),
+  back: ({ input, registry }) => goBack(input.ui, registry),
+  filter: ({ input: { ui } }) => ({
+    state: { ...ui, filtering: true, focus: ui.focus === 'events' ? 'events' : 'cluster' },
+  }),
+  faults: ({ input: { ui } }) => ({ state: { ...ui, faultsOnly: !ui.faultsOnly } }),
+  sort: ({ input: { ui } }) => ({ state: { ...ui, sort: after(sorts, ui.sort) } }),
+  arrange: ({ input: { ui } }) => ({ state: { ...ui, arrangement: after(arrangements, ui.arrangement) } }),
+  theme: ({ input: { ui } }) => setTheme(ui, after(themeNames, ui.theme)),
+  mouse: ({ input: { ui } }) => ({
+    state: { ...ui, mouse: !ui.mouse },
+    notice: { text: mouseText(!ui.mouse), tone: 'plain' },
+  }),
+  mark: ({ input }) => mark(input.ui),
+  'clear-marks': ({ input: { ui } }) => ({ state: { ...ui, marks: new Set() } }),
+};
 
 const setTheme = (ui: UiState, theme: ThemeName): Update<UiState> => ({
   state: { ...ui, theme },
@@ -127,27 +110,17 @@ function mark(ui: UiState): Update<UiState> {
 }
 
 /** Plan, run and history. */
-function workOn(input: ScreenInput, action: ActionId): Update<UiState> | undefined {
-  const { view } = input;
-  switch (action) {
-    case 'apply':
-      return apply(view);
-    case 'diff':
-      return { opens: openDiff() };
-    case 'policy':
-      return { effects: [{ type: 'set-policy', policy: view.policy === 'ask' ? 'on-save' : 'ask' }] };
-    case 'undo':
-      return { opens: openConfirm(undoQuestion(view, 'the last apply')) };
-    case 'history':
-      return { opens: openHistory() };
-    case 'cancel':
-      return { effects: [{ type: 'cancel-run' }] };
-    case 'refresh':
-      return { effects: [{ type: 'refresh' }], notice: { text: 'reading the nodes', tone: 'plain' } };
-    default:
-      return undefined;
-  }
-}
+const workOn: Handlers = {
+  apply: ({ input }) => apply(input.view),
+  diff: () => ({ opens: openDiff() }),
+  policy: ({ input }) => ({
+    effects: [{ type: 'set-policy', policy: input.view.policy === 'ask' ? 'on-save' : 'ask' }],
+  }),
+  undo: ({ input }) => ({ opens: openConfirm(undoQuestion(input.view, 'the last apply')) }),
+  history: () => ({ opens: openHistory() }),
+  cancel: () => ({ effects: [{ type: 'cancel-run' }] }),
+  refresh: () => ({ effects: [{ type: 'refresh' }], notice: { text: 'reading the nodes', tone: 'plain' } }),
+};
 
 function apply(view: ClusterView): Update<UiState> {
   if (view.running && view.approval === undefined) return { opens: openRun() };
@@ -160,32 +133,19 @@ function apply(view: ClusterView): Update<UiState> {
 }
 
 /** The program itself. */
-function runProgram(input: ScreenInput, action: ActionId): Update<UiState> | undefined {
-  switch (action) {
-    case 'palette':
-      return { opens: openPalette() };
-    case 'help':
-      return { opens: openHelp() };
-    case 'guide':
-      return { opens: openGuide() };
-    case 'guide-do':
-      return { effects: [{ type: 'guide', request: { kind: 'do' } }] };
-    case 'guide-next':
-      return { effects: [{ type: 'guide', request: { kind: 'next' } }] };
-    case 'guide-back':
-      return { effects: [{ type: 'guide', request: { kind: 'back' } }] };
-    case 'redraw':
-    case 'suspend':
-    case 'screenshot':
-      return { effects: [{ type: action }] };
-    case 'quit':
-      return quit(input);
-    case 'interrupt':
-      return interrupt(input);
-    default:
-      return undefined;
-  }
-}
+const runProgram: Handlers = {
+  palette: () => ({ opens: openPalette() }),
+  help: () => ({ opens: openHelp() }),
+  guide: () => ({ opens: openGuide() }),
+  'guide-do': () => ({ effects: [{ type: 'guide', request: { kind: 'do' } }] }),
+  'guide-next': () => ({ effects: [{ type: 'guide', request: { kind: 'next' } }] }),
+  'guide-back': () => ({ effects: [{ type: 'guide', request: { kind: 'back' } }] }),
+  redraw: () => ({ effects: [{ type: 'redraw' }] }),
+  suspend: () => ({ effects: [{ type: 'suspend' }] }),
+  screenshot: () => ({ effects: [{ type: 'screenshot' }] }),
+  quit: ({ input }) => quit(input),
+  interrupt: ({ input }) => interrupt(input),
+};
 
 function quit({ view }: ScreenInput): Update<UiState> {
   return view.running ? { opens: openLeave() } : { effects: [{ type: 'leave', how: 'now' }] };
