@@ -1,22 +1,22 @@
-import { isDeepStrictEqual } from 'node:util';
 import { load } from 'js-yaml';
 import type { NodeName } from '../../model/config.ts';
 import { readableYaml } from '../yaml/read-events.ts';
-import { cut, type EditResult, newlineOf, printName } from './edit.ts';
 import {
-  type CollectionPlace,
-  commentsOf,
-  endOfLine,
-  placesOf,
-  skipBlank,
-  startOfLine,
-  type TextPlace,
-} from './edit-tree.ts';
+  attempt,
+  CannotEdit,
+  colonEnd,
+  cut,
+  type EditResult,
+  entriesOf,
+  isMap,
+  newlineOf,
+  printName,
+  type Spot,
+} from './edit.ts';
+import { type CollectionPlace, endOfLine, placesOf, startOfLine, type TextPlace } from './edit-tree.ts';
 
 /** What stands behind a node's key: its settings in drover.yml, or an empty list in deployment.yml. */
 export type NodeEntry = Readonly<Record<string, string | number>> | 'idle';
-
-class CannotEdit extends Error {}
 
 /**
  * A file with a `nodes` mapping, with one more node in it; `text` undefined makes a drover.yml. A node that is there is
@@ -24,7 +24,7 @@ class CannotEdit extends Error {}
  */
 export function addNode(text: string | undefined, key: NodeName, entry: NodeEntry): EditResult {
   const before = text ?? '# How drover reaches the nodes.\nversion: 1\n';
-  return attempt(before, () => {
+  return attempt(before, unknownWay, () => {
     const root = load(readableYaml(before));
     const nodes = nodesIn(root);
     if (Object.hasOwn(nodes, key)) return { after: before, wanted: root };
@@ -38,7 +38,7 @@ export function addNode(text: string | undefined, key: NodeName, entry: NodeEntr
 
 /** The file without a node. A node with applications is not taken out: "problem" says so. */
 export function removeNode(text: string, key: NodeName): EditResult {
-  return attempt(text, () => {
+  return attempt(text, unknownWay, () => {
     const root = load(readableYaml(text));
     const { [key]: gone, ...rest } = nodesIn(root);
     if (gone === undefined) return { after: text, wanted: root };
@@ -47,33 +47,7 @@ export function removeNode(text: string, key: NodeName): EditResult {
   });
 }
 
-interface Edit {
-  readonly after: string;
-  readonly wanted: unknown;
-  /** The comments of the entry itself go with it. */
-  readonly mayLose?: true;
-}
-
-function attempt(before: string, edit: () => Edit): EditResult {
-  try {
-    const { after, wanted, mayLose } = edit();
-    if (!isDeepStrictEqual(load(readableYaml(after)), wanted)) throw new CannotEdit('it is written in an unknown way');
-    const [old, fresh] = [remarksOf(before), remarksOf(after)];
-    const lost = mayLose === true ? fresh.some((each) => !old.includes(each)) : !isDeepStrictEqual(old, fresh);
-    if (lost) throw new CannotEdit('a comment would get lost');
-    return { text: after };
-  } catch (error) {
-    return { problem: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) };
-  }
-}
-
-const remarksOf = (text: string): readonly string[] =>
-  commentsOf(text)
-    .map((each) => each.text)
-    .toSorted();
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const unknownWay = 'it is written in an unknown way';
 
 function nodesIn(root: unknown): Readonly<Record<string, unknown>> {
   if (!isMap(root)) throw new CannotEdit('it is not a mapping');
@@ -100,25 +74,10 @@ function inFlow(text: string): string {
   return plain ? text : JSON.stringify(text);
 }
 
-interface Found {
-  readonly key: TextPlace;
-  readonly value: TextPlace;
-}
-
-/** The pairs of a mapping. */
-const pairsOf = ({ children }: CollectionPlace): readonly Found[] =>
-  children.flatMap((key, i) => {
-    const value = children[i + 1];
-    return i % 2 === 1 || value === undefined ? [] : [{ key, value }];
-  });
-
-const textOf = (text: string, place: TextPlace): string =>
-  place.kind === 'scalar' && place.start >= 0 ? String(load(text.slice(place.start, place.end))) : '';
-
-function nodesPair(text: string): Found | undefined {
+function nodesPair(text: string): Spot | undefined {
   const root = placesOf(text);
   if (root?.kind !== 'map') throw new CannotEdit('it is not a mapping');
-  return pairsOf(root).find(({ key }) => textOf(text, key) === 'nodes');
+  return entriesOf(text, root).find(({ name }) => name === 'nodes');
 }
 
 function insert(text: string, entry: string): string {
@@ -128,11 +87,11 @@ function insert(text: string, entry: string): string {
     const gap = text === '' || text.endsWith('\n') ? '' : newline;
     return `${text}${gap}nodes:${newline}  ${entry}${newline}`;
   }
-  const { key, value } = found;
+  const { key, list: value } = found;
   if (value.kind !== 'map') return fill(text, key, value, entry);
   const last = value.children.findLast(({ start }) => start >= 0);
   if (value.flow) {
-    if (last === undefined) return cut(text, colonEnd(text, key), value.end, `${newline}  ${entry}`);
+    if (last === undefined) return cut(text, colonEnd(text, key, 'a key'), value.end, `${newline}  ${entry}`);
     return cut(text, last.end, last.end, `, ${entry}`);
   }
   const indent = text.slice(startOfLine(text, value.start), value.start);
@@ -143,7 +102,7 @@ function insert(text: string, entry: string): string {
 
 /** `nodes:` with nothing behind it, or with a written null. */
 function fill(text: string, key: TextPlace, value: TextPlace, entry: string): string {
-  const at = colonEnd(text, key);
+  const at = colonEnd(text, key, 'a key');
   const bare = value.start < 0 ? text : cut(text, at, value.end);
   const end = endOfLine(bare, at);
   return cut(bare, end, end, `${newlineOf(text)}  ${entry}`);
@@ -151,32 +110,28 @@ function fill(text: string, key: TextPlace, value: TextPlace, entry: string): st
 
 /** Where the last value of a mapping ends; behind the colon where there is none. */
 function endOfPair(text: string, map: CollectionPlace): number {
-  const last = pairsOf(map).at(-1);
+  const last = entriesOf(text, map).at(-1);
   if (last === undefined) return map.end;
-  return last.value.start < 0 ? colonEnd(text, last.key) : last.value.end;
+  return endOf(text, last);
 }
 
-function colonEnd(text: string, key: TextPlace): number {
-  const colon = skipBlank(text, key.end);
-  if (text[colon] !== ':') throw new CannotEdit('a key is written in an unknown way');
-  return colon + 1;
-}
+const endOf = (text: string, { key, list }: Spot): number => (list.start < 0 ? colonEnd(text, key, 'a key') : list.end);
 
 function withoutNode(text: string, name: NodeName): string {
-  const nodes = nodesPair(text)?.value;
+  const nodes = nodesPair(text)?.list;
   if (nodes?.kind !== 'map') throw new CannotEdit('it has no "nodes" mapping');
-  const pairs = pairsOf(nodes);
-  const index = pairs.findIndex(({ key }) => textOf(text, key) === name);
+  const pairs = entriesOf(text, nodes);
+  const index = pairs.findIndex((each) => each.name === name);
   const pair = pairs[index];
   if (pair === undefined) throw new CannotEdit(`it has no ${JSON.stringify(name)}`);
-  const end = pair.value.start < 0 ? colonEnd(text, pair.key) : pair.value.end;
+  const end = endOf(text, pair);
   if (nodes.flow) return withoutFlowPair(text, pair.key.start, end, pairs[index + 1]?.key.start, pairs[index - 1]);
   const start = startOfLine(text, pair.key.start);
   if (text.slice(start, pair.key.start).trim() !== '') throw new CannotEdit('its line holds something else as well');
   const next = text.indexOf('\n', end);
   const shorter = next < 0 ? text.slice(0, start).replace(/\r?\n$/, '') : cut(text, start, next + 1);
   if (pairs.length > 1) return shorter;
-  const at = colonEnd(shorter, nodesPair(shorter)?.key ?? pair.key);
+  const at = colonEnd(shorter, nodesPair(shorter)?.key ?? pair.key, 'a key');
   return cut(shorter, at, at, ' {}');
 }
 
@@ -185,8 +140,8 @@ function withoutFlowPair(
   start: number,
   end: number,
   next: number | undefined,
-  before: Found | undefined,
+  before: Spot | undefined,
 ): string {
   if (next !== undefined) return cut(text, start, next);
-  return cut(text, before?.value.end ?? start, end);
+  return cut(text, before?.list.end ?? start, end);
 }

@@ -24,28 +24,44 @@ export type EditResult = { readonly text: string } | { readonly problem: string 
 export function moveApplication(text: string, app: AppName, node: NodeName): EditResult {
   const bom = text.startsWith('\uFEFF') ? '\uFEFF' : '';
   const before = text.slice(bom.length);
-  try {
-    const after = splice(before, app, node);
-    const wanted = intended(load(readableYaml(before)), app, node);
-    if (!isDeepStrictEqual(load(readableYaml(after)), wanted))
-      throw new CannotEdit('its lists are written in an unknown way');
-    if (!isDeepStrictEqual(remarks(after), remarks(before))) {
-      throw new CannotEdit('a comment would get lost');
-    }
-    return { text: bom + after };
-  } catch (error) {
-    // js-yaml's own errors say where the text is broken; ours what stands in the way.
-    return { problem: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) };
-  }
+  const result = attempt(before, 'its lists are written in an unknown way', () => ({
+    after: splice(before, app, node),
+    wanted: intended(load(readableYaml(before)), app, node),
+  }));
+  return 'text' in result ? { text: bom + result.text } : result;
 }
 
 /** The same for several applications. */
 export const moveApplications = (text: string, apps: readonly AppName[], node: NodeName): EditResult =>
   apps.reduce<EditResult>((so, app) => ('text' in so ? moveApplication(so.text, app, node) : so), { text });
 
-class CannotEdit extends Error {}
+/** Why a file is not edited. */
+export class CannotEdit extends Error {}
 
-const remarks = (text: string): readonly string[] =>
+/** An edited text, and what it should say, as plain values. */
+interface Edit {
+  readonly after: string;
+  readonly wanted: unknown;
+  /** The comments of what was taken out go with it. */
+  readonly mayLose?: true;
+}
+
+/** The edited text, if it says what was meant and has every comment; `unknown` says that it does not. */
+export function attempt(before: string, unknown: string, edit: () => Edit): EditResult {
+  try {
+    const { after, wanted, mayLose } = edit();
+    if (!isDeepStrictEqual(load(readableYaml(after)), wanted)) throw new CannotEdit(unknown);
+    const [old, fresh] = [remarksOf(before), remarksOf(after)];
+    const lost = mayLose === true ? fresh.some((each) => !old.includes(each)) : !isDeepStrictEqual(old, fresh);
+    if (lost) throw new CannotEdit('a comment would get lost');
+    return { text: after };
+  } catch (error) {
+    // js-yaml's own errors say where the text is broken; ours what stands in the way.
+    return { problem: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) };
+  }
+}
+
+const remarksOf = (text: string): readonly string[] =>
   commentsOf(text)
     .map((each) => each.text)
     .toSorted();
@@ -64,7 +80,8 @@ function splice(before: string, app: AppName, node: NodeName): string {
   return target === undefined ? addNode(text, node, written) : add(text, target, written);
 }
 
-interface Spot {
+/** An entry of a mapping. */
+export interface Spot {
   readonly name: NodeName;
   readonly key: TextPlace;
   readonly list: TextPlace;
@@ -86,7 +103,8 @@ function nodesOf(text: string): CollectionPlace {
 
 const listsOf = (text: string): readonly Spot[] => entriesOf(text, nodesOf(text));
 
-function entriesOf(text: string, { children }: CollectionPlace): readonly Spot[] {
+/** The entries of a mapping by name, which is empty for a key that is no scalar. */
+export function entriesOf(text: string, { children }: CollectionPlace): readonly Spot[] {
   return children.flatMap((key, i) => {
     const list = children[i + 1];
     if (i % 2 === 1 || list === undefined) return [];
@@ -169,9 +187,10 @@ function removeFromBlock(
 
 const insertAt = (text: string, at: number, put: string): string => cut(text, at, at, put);
 
-function colonEnd(text: string, key: TextPlace): number {
+/** The place behind the colon of a key. */
+export function colonEnd(text: string, key: TextPlace, what = 'the key of a node'): number {
   const colon = skipBlank(text, key.end);
-  if (text[colon] !== ':') throw new CannotEdit('the key of a node is written in an unknown way');
+  if (text[colon] !== ':') throw new CannotEdit(`${what} is written in an unknown way`);
   return colon + 1;
 }
 
@@ -239,5 +258,6 @@ function intended(before: unknown, app: AppName, node: NodeName): unknown {
   return { ...before, nodes: { ...nodes, [node]: stays ? list : [...list, app] } };
 }
 
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+/** True for a mapping among plain values. */
+export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
