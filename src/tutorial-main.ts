@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { replaceText } from './cli/state-files.ts';
 import type { TutorialWorld } from './cli/tutorial/world.ts';
 import type { ConfigProblem } from './model/config.ts';
+import { isCode } from './model/errors.ts';
 import { probeTcp } from './node/tcp-probe.ts';
 import { readPage } from './tutorial/read-page.ts';
 import type { Tutorial } from './tutorial/types.ts';
@@ -71,8 +72,7 @@ const can = (path: string, mode: number): Promise<boolean> =>
   );
 
 function nothingIfMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-    return undefined;
+  if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
   throw error;
 }
 

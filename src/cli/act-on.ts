@@ -1,8 +1,7 @@
 import type { Engine } from '../engine/types.ts';
-import type { AppName, Config } from '../model/config.ts';
+import type { AppName } from '../model/config.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
-import { chooseFiles } from './files.ts';
-import { type Invocation, reportProblems, requireApplication, say, withEngine } from './invocation.ts';
+import { configOf, type Invocation, requireApplication, say, withEngine } from './invocation.ts';
 import { printJson } from './renderers/json.ts';
 import { printed } from './style.ts';
 import type { World } from './world.ts';
@@ -19,30 +18,18 @@ export async function actOn(
   word: string,
   work: (engine: Engine, app: AppName, signal: AbortSignal) => Promise<ActResult>,
 ): Promise<ExitCode> {
-  return withConfig(invocation, async (config) => {
-    const app = requireApplication(config, word);
-    const result = await withEngine(invocation, 'gentle', (engine, _files, { hard }) => work(engine, app, hard));
-    printResult(invocation, { ...result, data: { app, ...result.data } });
-    return exitCode.done;
-  });
-}
-
-/** Runs `work` with the configuration, or reports the problems of the files. */
-export async function withConfig(
-  invocation: Invocation,
-  work: (config: Config) => Promise<ExitCode>,
-): Promise<ExitCode> {
-  const { world, options } = invocation;
-  const read = await world.readConfig(await chooseFiles(options, world));
-  return read.ok ? await work(read.config) : reportProblems(invocation, read.problems);
+  const app = requireApplication(await configOf(invocation), word);
+  const result = await withEngine(invocation, 'gentle', (engine, _files, { hard }) => work(engine, app, hard));
+  return printResult(invocation, { ...result, data: { app, ...result.data } });
 }
 
 /** Prints the result as text or JSON. */
 export function printResult(
   { world, options }: { readonly world: World; readonly options: Invocation['options'] },
   { text, data }: ActResult,
-): void {
+): ExitCode {
   if (options.json) printJson(world, { ok: true, ...data });
   // One by one: a name from a node must not begin a line.
   for (const line of [text].flat()) say({ world, options }, printed`${line}\n`);
+  return exitCode.done;
 }

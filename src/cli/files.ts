@@ -1,6 +1,6 @@
 import type { FoundFiles } from '../config/find-files.ts';
 import { printCommand } from '../model/command-line.ts';
-import type { ConfigProblem, NodeName } from '../model/config.ts';
+import type { Config, ConfigProblem, NodeName } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
 import { printed } from './style.ts';
@@ -38,21 +38,42 @@ export class FilesWrong extends Error {
  * or Vagrant's machines are asked for and are not there.
  */
 export async function chooseFiles(options: FileOptions, world: World): Promise<FileChoice> {
-  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
-  const deployment =
-    options.deployment === undefined ? found.deployment : world.resolvePath(folder, options.deployment);
-  const { application, compose } = applicationOf(folder, found, options, world);
+  const { folder, found, deployment, application, compose, inventory } = await findInFolder(options, world);
   const problems = found.problems.filter(({ file }) => !isNamed(file, options));
   if (deployment === undefined || application === undefined || problems.length > 0) throw new FilesWrong(problems);
-  const inventory = inventoryOf(folder, found, options, world);
   await refuseSwapped({ deployment, application }, world);
   const files = { deployment, application, ...defined({ compose, inventory }) };
   return { ...files, ...(await findMachines(files, folder, options, world)) };
 }
 
+/** The folder of a command and the files in it; a named file, which may not exist, is in place of the one found. */
+export interface InFolder extends Partial<Pick<FileChoice, 'deployment' | 'application' | 'compose' | 'inventory'>> {
+  readonly folder: string;
+  readonly found: FoundFiles;
+}
+
+/** Looks for the files of a command. None of them has to be there. */
+export async function findInFolder(options: FileOptions, world: World): Promise<InFolder> {
+  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
+  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
+  const named = options.deployment === undefined ? undefined : world.resolvePath(folder, options.deployment);
+  return {
+    folder,
+    found,
+    ...applicationOf(folder, found, options, world),
+    ...defined({ deployment: named ?? found.deployment, inventory: inventoryOf(folder, found, options, world) }),
+  };
+}
+
+/** The configuration of the files. Throws `FilesWrong`. */
+export async function requireConfig(files: FileChoice, world: World): Promise<Config> {
+  const read = await world.readConfig(files);
+  if (!read.ok) throw new FilesWrong(read.problems);
+  return read.config;
+}
+
 /** The named application file, else that of the folder; for a Compose file with what belongs to it. */
-export function applicationOf(
+function applicationOf(
   folder: string,
   found: Pick<FoundFiles, 'application' | 'compose'>,
   options: FileOptions,
@@ -71,11 +92,11 @@ export function applicationOf(
 }
 
 /** The named env files. */
-export const envFilesOf = (folder: string, { envFiles }: FileOptions, world: World): readonly string[] | undefined =>
+const envFilesOf = (folder: string, { envFiles }: FileOptions, world: World): readonly string[] | undefined =>
   envFiles?.map((path) => world.resolvePath(folder, path));
 
 /** The named drover.yml, else that of the environment, else that of the folder. */
-export function inventoryOf(
+function inventoryOf(
   folder: string,
   found: Pick<FoundFiles, 'inventory'>,
   options: FileOptions,
@@ -87,8 +108,18 @@ export function inventoryOf(
   return named ?? given ?? found.inventory;
 }
 
+/** drover.yml of Vagrant's machines, else of the lab, where nodes are looked for. */
+export async function machinesNear(
+  files: FileChoice,
+  folder: string,
+  { options, world }: { readonly options: FileOptions; readonly world: World },
+): Promise<string | undefined> {
+  const found = await findMachines(files, folder, options, world, async () => 'any');
+  return found.vagrantInventory ?? found.labInventory;
+}
+
 /** $DROVER_LAB selects the lab. Otherwise running machines of a Vagrantfile near the files win over a lab. */
-export async function findMachines(
+async function findMachines(
   files: FileChoice,
   folder: string,
   { vagrant = false, quiet = false }: FileOptions,

@@ -8,9 +8,16 @@ import { AppError } from '../model/errors.ts';
 import type { FoundContainer, FoundDocker, Measured } from '../model/found-docker.ts';
 import { looseContainers, projectsIn } from '../view/import-lines.ts';
 import { formatBytes, listNames } from '../view/wording.ts';
-import { applicationOf, envFilesOf, FilesWrong, findMachines, inventoryOf } from './files.ts';
+import { findInFolder, machinesNear } from './files.ts';
 import type { Invocation } from './invocation.ts';
-import { inventoryEdit, nodeOfWord, type ProposedFile, type ProposedNode, readExisting } from './new-deployment.ts';
+import {
+  existingFile,
+  inventoryEdit,
+  nodeOfWord,
+  type ProposedFile,
+  type ProposedNode,
+  readParts,
+} from './new-deployment.ts';
 import type { FileChoice } from './world.ts';
 
 /** The files of the folder, as far as they exist, and the node. */
@@ -47,55 +54,18 @@ export interface ImportPlan {
   readonly remarks: readonly string[];
 }
 
-const nothing = (key: string): string => `version: 1\n${key}: {}\n`;
-
 /** Reads the files of the folder. Throws `FilesWrong`. */
 export async function findPlace(invocation: Invocation, word: string): Promise<ImportPlace> {
   const { world, options } = invocation;
-  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
-  const chosen = applicationOf(folder, found, options, world);
-  const named = (path: string | undefined) => (path === undefined ? undefined : world.resolvePath(folder, path));
+  const { folder, inventory, ...seen } = await findInFolder(options, world);
   // A named file that is not there is the one to write.
-  const existing = async (path: string | undefined) =>
-    path === undefined || (await readExisting(world, path)) === undefined ? undefined : path;
-  const application = await existing(chosen.application);
-  const deployment = await existing(named(options.deployment) ?? found.deployment);
-  const inventory = inventoryOf(folder, found, options, world);
+  const application = await existingFile(world, seen.application);
+  const deployment = await existingFile(world, seen.deployment);
   const files = { application: application ?? '', deployment: deployment ?? '', ...defined({ inventory }) };
-  const { labInventory, vagrantInventory: machines = labInventory } = await findMachines(
-    files,
-    folder,
-    options,
-    world,
-    async () => 'any' as const,
-  );
-  const compose = application === undefined ? undefined : chosen.compose;
-  const config = await readWith(invocation, { application, compose, deployment, drover: [inventory, machines] });
-  const node = nodeOfWord(word, config);
-  return { folder, config, node, ...defined({ application, compose, deployment, inventory, machines }) };
-}
-
-interface Reading {
-  readonly application: string | { readonly path: string; readonly text: string } | undefined;
-  readonly compose?: FileChoice['compose'];
-  readonly deployment: string | { readonly path: string; readonly text: string } | undefined;
-  readonly drover: readonly (string | undefined)[];
-}
-
-async function readWith({ world }: Invocation, { application, compose, deployment, drover }: Reading): Promise<Config> {
-  const { readConfig } = await import('../config/read-files.ts');
-  const read = await readConfig(
-    {
-      application: application ?? { path: 'application.yml', text: nothing('applications') },
-      deployment: deployment ?? { path: 'deployment.yml', text: nothing('nodes') },
-      drover: drover.filter((path) => path !== undefined),
-    },
-    undefined,
-    { environment: world.env, ...compose },
-  );
-  if (read.ok) return read.config;
-  throw new FilesWrong(read.problems);
+  const machines = await machinesNear(files, folder, invocation);
+  const parts = defined({ application, compose: application === undefined ? undefined : seen.compose, deployment });
+  const config = await readParts(invocation, { ...parts, drover: [inventory, machines] });
+  return { folder, config, node: nodeOfWord(word, config), ...parts, ...defined({ inventory, machines }) };
 }
 
 /** The chosen containers. Throws `usage` for a name that the node does not have. */
@@ -106,30 +76,24 @@ export function choose(
 ): readonly FoundContainer[] {
   const projects = projectsIn(found);
   const chosen = project === undefined ? [] : (projects.get(project) ?? []);
+  const among = (known: readonly string[]): string =>
+    known.length === 0 ? `see \`drover import ${node}\`` : `choose one of ${known.join(', ')}`;
   if (project !== undefined && chosen.length === 0) {
-    const known = [...projects.keys()].toSorted();
     throw new AppError('usage', `cannot import project "${project}": "${node}" has no container of it`, {
-      hint: known.length === 0 ? `see \`drover import ${node}\`` : `choose one of ${known.join(', ')}`,
+      hint: among([...projects.keys()].toSorted()),
     });
   }
   const named = container.map((word) => {
     const one = found.containers.find(({ name, id }) => name === word || (word.length >= 4 && id.startsWith(word)));
     if (one !== undefined) return one;
-    const known = looseContainers(found).map(({ name }) => name);
     throw new AppError('usage', `cannot import container "${word}": "${node}" has none with this name`, {
-      hint: known.length === 0 ? `see \`drover import ${node}\`` : `choose one of ${known.join(', ')}`,
+      hint: among(looseContainers(found).map(({ name }) => name)),
     });
   });
   const all = [...new Map([...chosen, ...named].map((one) => [one.id, one])).values()];
   const vanishing = all.find(({ removesItself }) => removesItself);
   if (vanishing === undefined) return all;
-  throw new AppError(
-    'usage',
-    `cannot import "${vanishing.name}": Docker removes it when it stops (\`docker run --rm\`)`,
-    {
-      hint: 'run it without --rm first',
-    },
-  );
+  throw refuse(vanishing.name, 'Docker removes it when it stops (`docker run --rm`)', 'run it without --rm first');
 }
 
 /** The plan for the chosen containers. Reads from the node, and changes nothing. Throws `usage` for what cannot be taken. */
@@ -151,12 +115,11 @@ export async function planImport(
   const origin = `${node.name}${choice.project === undefined ? '' : `, project ${choice.project}`}`;
   const written = place.application === undefined ? foundCompose(services, origin, choice.project) : undefined;
   const placed = newDeployment({ applicationFile: basename(application), applications: [], nodes: [node.name] });
-  const drover = [place.inventory, place.machines];
-  const config = await readWith(invocation, {
+  const config = await readParts(invocation, {
     application: written === undefined ? application : { path: application, text: written.text },
     deployment: place.deployment ?? { path: deployment, text: placed },
     ...defined({ compose: place.compose }),
-    drover,
+    drover: [place.inventory, place.machines],
   });
   const volumes = volumesOf(found, services, config, application);
   checkPlaces(config, services, node.name);

@@ -6,10 +6,9 @@ import { AppError } from '../model/errors.ts';
 import type { Printed } from '../model/plain-text.ts';
 import { closest } from '../view/closest.ts';
 import { nodeTitle } from '../view/wording.ts';
-import { type ExitCode, exitCode } from './exit-code.ts';
-import { chooseFiles, type FileOptions } from './files.ts';
+import { chooseFiles, type FileOptions, requireConfig } from './files.ts';
 import { type Stops, withInterrupts } from './interrupt.ts';
-import { createJsonRenderer, printJson } from './renderers/json.ts';
+import { createJsonRenderer } from './renderers/json.ts';
 import { createPlainRenderer, type Renderer } from './renderers/plain.ts';
 import { joined, type Paint, printed } from './style.ts';
 import type { EngineOptions, FileChoice, World } from './world.ts';
@@ -65,12 +64,9 @@ export function say({ world, options }: Pick<Invocation, 'world' | 'options'>, t
   if (!options.json && !options.quiet) world.terminal.out(text);
 }
 
-/** Prints the problems of the files, each with its place. */
-export function reportProblems({ world, options }: Invocation, problems: readonly ConfigProblem[]): ExitCode {
-  if (options.json) printJson(world, { ok: false, problems });
-  else printProblemsTo(world, problems);
-  return exitCode.filesWrong;
-}
+/** The configuration of the chosen files. Throws `FilesWrong`. */
+export const configOf = async ({ world, options }: Invocation): Promise<Config> =>
+  requireConfig(await chooseFiles(options, world), world);
 
 /** Prints problems of the files to standard error. */
 export function printProblemsTo({ terminal }: Pick<World, 'terminal'>, problems: readonly ConfigProblem[]): void {

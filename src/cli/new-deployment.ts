@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import type { Config, NodeName } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
-import { AppError } from '../model/errors.ts';
-import { applicationOf, envFilesOf, FilesWrong, findMachines, inventoryOf } from './files.ts';
+import { AppError, isCode } from '../model/errors.ts';
+import { FilesWrong, findInFolder, machinesNear } from './files.ts';
 import type { Invocation } from './invocation.ts';
 import type { FileChoice, World } from './world.ts';
 
@@ -34,23 +34,19 @@ const exampleAddress = '192.0.2.11';
  */
 export async function proposeDeployment(invocation: Invocation, words: readonly string[]): Promise<Proposal> {
   const { world, options } = invocation;
-  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
-  const named = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : world.resolvePath(folder, path);
-  const deployment = named(options.deployment) ?? world.resolvePath(folder, 'deployment.yml');
-  const existing = options.deployment === undefined ? found.deployment : await existingFile(world, deployment);
+  const seen = await findInFolder(options, world);
+  const { folder, found, application, compose, inventory } = seen;
+  const deployment = seen.deployment ?? world.resolvePath(folder, 'deployment.yml');
+  const existing = await existingFile(world, seen.deployment);
   if (existing !== undefined) {
     throw new AppError('usage', `cannot create "${existing}": the file exists`, {
       hint: 'edit it; `drover validate` checks it',
     });
   }
-  const { application, compose } = applicationOf(folder, found, options, world);
   if (application === undefined)
     throw new FilesWrong(found.problems.filter(({ file }) => !/^deployment\./.test(basename(file))));
-  const inventory = inventoryOf(folder, found, options, world);
   const files = { deployment, application, ...defined({ compose, inventory }) };
-  const config = await readWith(world, files, [inventory]);
+  const config = await readParts(invocation, { application, ...defined({ compose }), drover: [inventory] });
   const chosen =
     words.length > 0
       ? words.map((word) => nodeOfWord(word, config))
@@ -80,33 +76,40 @@ export interface ProposedNode {
   readonly user?: string;
 }
 
-async function existingFile(world: World, path: string): Promise<string | undefined> {
-  const text = await readExisting(world, path);
-  return text === undefined ? undefined : path;
+/** The path, where there is such a file. */
+export async function existingFile(world: World, path: string | undefined): Promise<string | undefined> {
+  return path === undefined || (await readExisting(world, path)) === undefined ? undefined : path;
 }
 
+/** The text of a file; undefined where there is none. */
 export async function readExisting(world: World, path: string): Promise<string | undefined> {
   return world.readText(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isCode(error, 'ENOENT')) return undefined;
     throw error;
   });
 }
 
-/** The configuration of the application file with these settings and nothing placed. Throws `FilesWrong`. */
-async function readWith(
-  world: World,
-  { application, compose }: Pick<FileChoice, 'application' | 'compose'>,
-  inventories: readonly (string | undefined)[],
-): Promise<Config> {
+/** A file, or the text it will have. */
+type Part = string | { readonly path: string; readonly text: string };
+
+interface Parts {
+  readonly application?: Part;
+  readonly compose?: FileChoice['compose'];
+  readonly deployment?: Part;
+  readonly drover: readonly (string | undefined)[];
+}
+
+/** The configuration of these files; without one of them, nothing is described or placed. Throws `FilesWrong`. */
+export async function readParts({ world }: Pick<Invocation, 'world'>, parts: Parts): Promise<Config> {
   const { readConfig } = await import('../config/read-files.ts');
   const read = await readConfig(
     {
-      application,
-      deployment: { path: 'deployment.yml', text: 'version: 1\nnodes: {}\n' },
-      drover: inventories.filter((path) => path !== undefined),
+      application: parts.application ?? { path: 'application.yml', text: 'version: 1\napplications: {}\n' },
+      deployment: parts.deployment ?? { path: 'deployment.yml', text: 'version: 1\nnodes: {}\n' },
+      drover: parts.drover.filter((path) => path !== undefined),
     },
     undefined,
-    { environment: world.env, ...compose },
+    { environment: world.env, ...parts.compose },
   );
   if (!read.ok) throw new FilesWrong(read.problems);
   return read.config;
@@ -116,21 +119,22 @@ const namesIn = ({ nodes }: Config): readonly ProposedNode[] =>
   Object.entries(nodes).map(([key, { name }]) => ({ name: name ?? key }));
 
 async function knownNodes(
-  { world, options }: Invocation,
+  invocation: Invocation,
   folder: string,
   files: FileChoice,
   config: Config,
 ): Promise<readonly ProposedNode[]> {
-  const own = options.vagrant === true ? [] : namesIn(config);
+  const own = invocation.options.vagrant === true ? [] : namesIn(config);
   if (own.length > 0) return own;
-  const { labInventory, vagrantInventory = labInventory } = await findMachines(
-    files,
-    folder,
-    options,
-    world,
-    async () => 'any' as const,
+  const machines = await machinesNear(files, folder, invocation);
+  if (machines === undefined) return [];
+  return namesIn(
+    await readParts(invocation, {
+      application: files.application,
+      ...defined({ compose: files.compose }),
+      drover: [machines],
+    }),
   );
-  return vagrantInventory === undefined ? [] : namesIn(await readWith(world, files, [vagrantInventory]));
 }
 
 /** A node of drover.yml by its name or address, else a new one. Throws `usage`. */

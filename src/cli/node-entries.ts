@@ -1,6 +1,7 @@
 import type { NodeEntry } from '../config/edit/edit-nodes.ts';
 import type { Host } from '../engine/host.ts';
 import type { Config, NodeName, NodeSettings } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { isAddress } from './forget-peer.ts';
 import type { Invocation } from './invocation.ts';
 import { editFile, type FileEdit, type NodeFiles } from './node-files.ts';
@@ -23,18 +24,15 @@ export async function recordNode(
   signal: AbortSignal,
 ): Promise<readonly FileEdit[]> {
   const { addNode } = await import('../config/edit/edit-nodes.ts');
+  const { node } = target;
+  const add = (file: string, entry: NodeEntry) =>
+    editFile(invocation, file, `add "${node}"`, (text) => addNode(text, node, entry));
   const edits: (FileEdit | undefined)[] = [];
   if (!target.isKnown) {
-    const entry = await entryOf(invocation, files.config, target, host, signal);
-    edits.push(
-      await editFile(invocation, files.inventory, `add "${target.node}"`, (text) => addNode(text, target.node, entry)),
-    );
+    edits.push(await add(files.inventory, await entryOf(invocation, files.config, target, host, signal)));
   }
-  const { deployment } = files;
-  if (deployment !== undefined && !Object.hasOwn(files.config.deployment, target.node)) {
-    edits.push(
-      await editFile(invocation, deployment, `add "${target.node}"`, (text) => addNode(text, target.node, 'idle')),
-    );
+  if (files.deployment !== undefined && !Object.hasOwn(files.config.deployment, node)) {
+    edits.push(await add(files.deployment, 'idle'));
   }
   return edits.filter((edit) => edit !== undefined);
 }
@@ -56,17 +54,14 @@ async function entryOf(
     const full = path.startsWith('/') ? path : `${world.cwd}/${path}`;
     return home !== undefined && home !== '/' && full.startsWith(`${home}/`) ? `~${full.slice(home.length)}` : full;
   };
-  const entry: { readonly [K in keyof Omit<NodeSettings, 'listen'>]: NodeSettings[K] | undefined } = {
+  return defined({
     name,
     user,
     port,
     identityFile: short(identityFile),
     knownHostsFile: short(knownHostsFile),
     jump,
-  };
-  return Object.fromEntries(
-    Object.entries(entry).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-  );
+  });
 }
 
 /** The host's own name, unless another node has it (many a cloud image is called "debian"). */

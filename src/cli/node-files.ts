@@ -4,8 +4,9 @@ import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
 import { diffLines } from '../view/diff.ts';
 import { line } from '../view/lines.ts';
-import { applicationOf, envFilesOf, FilesWrong } from './files.ts';
+import { FilesWrong, findInFolder } from './files.ts';
 import { type Invocation, say } from './invocation.ts';
+import { readExisting } from './new-deployment.ts';
 import { printLines } from './style.ts';
 import type { Hosts } from './world.ts';
 
@@ -36,15 +37,7 @@ export function requireHosts({ world }: Invocation): Hosts {
 /** Both files with drover.yml where they are there, else drover.yml alone. Throws `FilesWrong`. */
 export async function readNodeFiles(invocation: Invocation): Promise<NodeFiles> {
   const { world, options } = invocation;
-  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
-  const named = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : world.resolvePath(folder, path);
-  const deployment = named(options.deployment) ?? found.deployment;
-  const { application, compose } = applicationOf(folder, found, options, world);
-  const environment = world.env.DROVER_INVENTORY || undefined;
-  const given = environment === undefined ? undefined : world.resolvePath(world.cwd, environment);
-  const known = named(options.inventory) ?? given ?? found.inventory;
+  const { folder, deployment, application, compose, inventory: known } = await findInFolder(options, world);
   const lab = await world.labInventory();
   const read =
     deployment === undefined || application === undefined
@@ -72,10 +65,7 @@ export async function editFile(
 ): Promise<FileEdit | undefined> {
   const { world, paint } = invocation;
   const { editedText } = await import('../config/edit/edit-file.ts');
-  const before = await world.readText(file).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const before = await readExisting(world, file);
   const after = editedText(edit(before), `${what} in "${file}"`, 'change the file by hand');
   if (after === before) return undefined;
   await world.replaceText(file, after);

@@ -21,20 +21,10 @@ export async function checkSetUp(
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly SetupStep[]> {
-  const steps: SetupStep[] = [];
   const show = createDisplay(invocation);
-  const onEvent = (event: SetupEvent): void => {
-    if (event.type !== 'step') return;
-    steps.push(toStep(event));
-    show.looking(node, event.name);
-  };
   show.looking(node);
-  try {
-    await runSetUp(node, host, [...args, '--check'], onEvent, signal);
-  } finally {
-    show.close();
-  }
-  return steps;
+  const onEvent = (event: SetupEvent) => event.type === 'step' && show.looking(node, event.name);
+  return await runSetUp(node, host, [...args, '--check'], { onEvent, close: show.close }, signal);
 }
 
 /** Runs the script and shows each step. Throws `command-failed` if a step fails. */
@@ -45,17 +35,7 @@ export async function performSetUp(
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly SetupStep[]> {
-  const steps: SetupStep[] = [];
-  const show = createDisplay(invocation);
-  const onEvent = (event: SetupEvent): void => {
-    if (event.type === 'step') steps.push(toStep(event));
-    show.onEvent(event);
-  };
-  try {
-    await runSetUp(node, host, args, onEvent, signal);
-  } finally {
-    show.close();
-  }
+  const steps = await runSetUp(node, host, args, createDisplay(invocation), signal);
   const failed = steps.find(({ state }) => state === 'cannot');
   if (failed === undefined) return steps;
   throw new AppError(
@@ -68,26 +48,33 @@ export async function performSetUp(
   );
 }
 
+/** Runs the script; its steps are in the result. Closes the display at the end. */
 async function runSetUp(
   node: NodeName,
   host: Host,
   args: readonly string[],
-  onEvent: (event: SetupEvent) => void,
+  show: { readonly onEvent: (event: SetupEvent) => unknown; readonly close: () => void },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly SetupStep[]> {
+  const steps: SetupStep[] = [];
   let heard = 0;
   const onLine = (text: string): void => {
     const event = parseSetupLine(text);
     if (event === undefined) return;
     heard += 1;
-    onEvent(event);
+    if (event.type === 'step') steps.push(toStep(event));
+    show.onEvent(event);
   };
-  const { code, stderr } = await host.setUp(args, onLine, signal);
-  if (setupAnswers.includes(code) && heard > 0) return;
-  throw new AppError('command-failed', `cannot set "${node}" up: ${stderr || `bash ends with ${code}`}`, {
-    hint: 'see whether bash runs there at all, and whether this drover is complete',
-    details: { node, exit: code },
-  });
+  try {
+    const { code, stderr } = await host.setUp(args, onLine, signal);
+    if (setupAnswers.includes(code) && heard > 0) return steps;
+    throw new AppError('command-failed', `cannot set "${node}" up: ${stderr || `bash ends with ${code}`}`, {
+      hint: 'see whether bash runs there at all, and whether this drover is complete',
+      details: { node, exit: code },
+    });
+  } finally {
+    show.close();
+  }
 }
 
 const toStep = ({ type: _type, ...step }: SetupEvent & { readonly type: 'step' }): SetupStep => step;

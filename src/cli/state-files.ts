@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { DataPlaces, MoveHistory } from '../engine/types.ts';
 import { readTail, readTextBounded } from '../files/read-bounded.ts';
 import type { DataPlace } from '../model/cluster.ts';
-import { AppError } from '../model/errors.ts';
+import { AppError, isCode } from '../model/errors.ts';
 import type { MoveReceipt } from '../model/events.ts';
 import { stateFileBytes } from '../model/limits.ts';
 import { plainJson, plainLines } from '../model/plain-text.ts';
@@ -97,7 +97,7 @@ async function privateFolder(folder: string): Promise<void> {
  */
 export async function replaceText(path: string, text: string, newMode = 0o644): Promise<void> {
   const { mode } = await stat(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { mode: newMode };
+    if (isCode(error, 'ENOENT')) return { mode: newMode };
     throw error;
   });
   const fresh = join(dirname(path), `.drover-${randomUUID()}.tmp`);

@@ -53,6 +53,9 @@ export const printed = printer(painter(false));
 /** Text of several lines without tones: commander's, and stacks. */
 export const printText = (text: string): Printed => plainLines(text) as Printed;
 
+/** Texts without tones, each a line. */
+export const printTexts = (texts: readonly string[]): Printed => joined(...texts.map((text) => printed`${text}\n`));
+
 /** Several texts that are ready, as one. */
 export const joined = (...texts: readonly Printed[]): Printed => texts.join('') as Printed;
 

@@ -2,12 +2,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigProblem } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
+import { isCode } from '../model/errors.ts';
 import { composeNames } from './compose/compose-model.ts';
 import { asFolder } from './compose/paths.ts';
 import { createFileContext, type FileContext } from './env/file-context.ts';
 import { createNamedFiles, type Reading, requestKey } from './env/named-files.ts';
 import type { ComposeChoice, LoadOptions } from './load.ts';
-import { isCode, readNamedFile, reasonOf } from './read-files.ts';
+import { readNamedFile, reasonOf } from './read-files.ts';
 import { quote } from './yaml/yaml-node.ts';
 
 /** The files of a folder that have the usual names. */

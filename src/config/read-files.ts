@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
 import type { LoadResult } from '../model/config.ts';
 import { packTree } from '../model/container/file-tree.ts';
+import { isCode } from '../model/errors.ts';
 import { configFileBytes } from '../model/limits.ts';
 import {
   createNamedFiles,
@@ -66,7 +67,7 @@ export async function readNamedFile({ path, kind }: NamedFileRequest): Promise<R
     }
     return { kind: 'bytes', bytes: await readBounded(path, limit) };
   } catch (error) {
-    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return { kind: 'absent' };
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return { kind: 'absent' };
     if (error instanceof UnreadableFile && error.isTooLarge) {
       return { kind: 'unreadable', why: `it is larger than ${limit / 1024} KiB` };
     }
@@ -154,9 +155,6 @@ const refuse = (path: string, message: string, hint?: string): SourceFile => ({
   text: undefined,
   unreadable: { message, ...(hint === undefined ? {} : { hint }) },
 });
-
-export const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 export function reasonOf(error: unknown): string {
   if (isCode(error, 'EACCES')) return 'permission denied';

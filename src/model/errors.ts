@@ -53,6 +53,10 @@ export class AppError extends Error {
   }
 }
 
+/** True for an error of the system with one of these codes, such as ENOENT. */
+export const isCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  error instanceof Error && 'code' in error && codes.some((code) => code === error.code);
+
 /** True for any error that an AbortSignal caused. */
 export function isAbort(error: unknown): boolean {
   if (error instanceof AppError) return error.code === 'cancelled';

@@ -9,7 +9,7 @@ import type { Stops } from '../interrupt.ts';
 import { createRenderer, type Invocation, say, withEngine } from '../invocation.ts';
 import { printJsonLine } from '../renderers/json.ts';
 import type { ScreenFlags } from '../screen-options.ts';
-import { printed, printLines } from '../style.ts';
+import { printed, printLines, printTexts } from '../style.ts';
 import type { FileChoice, Simulation, World } from '../world.ts';
 import { converge } from './apply.ts';
 import { editDeployment } from './move.ts';
@@ -56,12 +56,7 @@ async function demoOnScreen(
     options: screenOptions(invocation, options),
     ...(scale === undefined ? {} : { scale: { nodes, containers, eventsPerSecond } }),
   });
-  invocation.world.terminal.out(
-    printLines(
-      lines.map((text) => line(text)),
-      invocation.paint,
-    ),
-  );
+  invocation.world.terminal.out(printTexts(lines));
   return code;
 }
 

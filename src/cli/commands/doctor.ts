@@ -1,9 +1,11 @@
+import { defined } from '../../model/defined.ts';
 import { judge } from '../../view/doctor/doctor.ts';
 import type { Finding } from '../../view/doctor/finding.ts';
 import { alignRows, cell, type TableRow, type Tone } from '../../view/lines.ts';
 import { count, namesOf } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
-import { type Invocation, reportProblems, requireNode, withEngine } from '../invocation.ts';
+import { FilesWrong } from '../files.ts';
+import { type Invocation, requireNode, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printer, printLines } from '../style.ts';
 
@@ -25,14 +27,13 @@ export async function doctor(
   const result = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => {
     const loaded = word === undefined ? undefined : await world.readConfig(files);
     const only = word !== undefined && loaded?.ok === true ? requireNode(loaded.config, word) : undefined;
-    const given = { quick, ...(only === undefined ? {} : { only }), ...(showsStages ? { onStage } : {}) };
+    const given = { quick, ...defined({ only }), ...(showsStages ? { onStage } : {}) };
     const examined = await engine.examine(given, hard);
-    return examined.ok ? { ...examined, ...(only === undefined ? {} : { only }) } : examined;
+    return examined.ok ? { ...examined, ...defined({ only }) } : examined;
   });
-  if (!result.ok) return reportProblems(invocation, result.problems);
+  if (!result.ok) throw new FilesWrong(result.problems);
   const { config, only } = result;
-  const { provisionPath } = world;
-  const findings = judge({ ...result, ...(provisionPath === undefined ? {} : { provisionPath }) }, only);
+  const findings = judge({ ...result, ...defined({ provisionPath: world.provisionPath }) }, only);
   const faults = findings.filter(({ result: is }) => is === 'fault').length;
   if (options.json) {
     printJson(world, { ok: faults === 0, findings });

@@ -1,28 +1,26 @@
 import type { ExecSession } from '../../engine/node-client.ts';
 import { isAbort } from '../../model/errors.ts';
-import { withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode, programCode } from '../exit-code.ts';
-import { type Invocation, requireApplication, withEngine } from '../invocation.ts';
+import { configOf, type Invocation, requireApplication, withEngine } from '../invocation.ts';
 import type { Streams } from '../world.ts';
 
 /** Runs a command or a shell in the container; with a terminal if both input and output are one. */
-export const exec = (invocation: Invocation, word: string, command: readonly string[]): Promise<ExitCode> =>
-  withConfig(invocation, (config) => {
-    const app = requireApplication(config, word);
-    const { streams } = invocation.world;
-    const tty = streams.stdin.isTTY === true && streams.stdout.isTTY === true;
-    return withEngine(invocation, 'prompt', async (engine, _files, { hard }) => {
-      const { columns, rows } = streams.stdout;
-      const size = tty && columns !== undefined && rows !== undefined ? { columns, rows } : {};
-      const options = { tty, ...size, ...(command.length === 0 ? {} : { command }) };
-      try {
-        return await attach(await engine.acts.exec(app, options, hard), streams, tty);
-      } catch (error) {
-        if (hard.aborted && isAbort(error)) return exitCode.cancelled;
-        throw error;
-      }
-    });
+export async function exec(invocation: Invocation, word: string, command: readonly string[]): Promise<ExitCode> {
+  const app = requireApplication(await configOf(invocation), word);
+  const { streams } = invocation.world;
+  const tty = streams.stdin.isTTY === true && streams.stdout.isTTY === true;
+  return withEngine(invocation, 'prompt', async (engine, _files, { hard }) => {
+    const { columns, rows } = streams.stdout;
+    const size = tty && columns !== undefined && rows !== undefined ? { columns, rows } : {};
+    const options = { tty, ...size, ...(command.length === 0 ? {} : { command }) };
+    try {
+      return await attach(await engine.acts.exec(app, options, hard), streams, tty);
+    } catch (error) {
+      if (hard.aborted && isAbort(error)) return exitCode.cancelled;
+      throw error;
+    }
   });
+}
 
 /** Connects the streams until the program ends, then restores the terminal and returns the exit code. */
 async function attach(session: ExecSession, { stdin, stdout, stderr }: Streams, tty: boolean): Promise<ExitCode> {

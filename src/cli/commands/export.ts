@@ -10,7 +10,7 @@ import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles, FilesWrong } from '../files.ts';
 import { type Invocation, requireNode, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
-import { joined, printed, printText } from '../style.ts';
+import { printText, printTexts } from '../style.ts';
 
 export interface ExportOptions {
   readonly volumes: VolumeManner;
@@ -53,7 +53,7 @@ export async function exportFiles(invocation: Invocation, { volumes, node, outpu
       ...made.remarks.map((text) => `note: ${text}`),
       ...steps,
     ];
-    if (!options.quiet) world.terminal.err(joined(...lines.map((text) => printed`${text}\n`)));
+    if (!options.quiet) world.terminal.err(printTexts(lines));
   }
   return exitCode.done;
 }
@@ -104,12 +104,10 @@ function stepsOf(
   const several = nodes.length > 1 ? [onSeveral(config, nodes)] : [];
   const names = applications.join(', ');
   const commands = copies.flatMap(({ volume, key, from }) => {
-    const labels = [
+    const labels = [`project=${config.name}`, `volume=${key}`].flatMap((text) => [
       '--label',
-      `com.docker.compose.project=${config.name}`,
-      '--label',
-      `com.docker.compose.volume=${key}`,
-    ];
+      `com.docker.compose.${text}`,
+    ]);
     return [
       `  on ${from.node}: ${printCommand(['docker', 'volume', 'create', ...labels, volume])}`,
       `  on ${from.node}: ${printCommand(['cp', '-a', '--sparse=always', `${from.directory}/.`, `/var/lib/docker/volumes/${volume}/_data/`])}`,

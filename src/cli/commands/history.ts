@@ -3,10 +3,9 @@ import type { AuditLine, RunRecord } from '../../model/history.ts';
 import { alignRows, cell, type Line, line, numberCell, type TableRow } from '../../view/lines.ts';
 import { receiptLines } from '../../view/run/receipt-lines.ts';
 import { count, formatDuration, namesOf } from '../../view/wording.ts';
-import { withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
-import { type Invocation, requireNode, withEngine } from '../invocation.ts';
+import { configOf, type Invocation, requireNode, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { journalKey } from '../run-journal.ts';
 import { printLines } from '../style.ts';
@@ -26,14 +25,12 @@ export async function history(invocation: Invocation, word: string | undefined):
 /** Lists the runs that a node has recorded, also those of other people and files. Newest last; only `run` if given. */
 export async function nodeHistory(invocation: Invocation, word: string, run: string | undefined): Promise<ExitCode> {
   const { world, options, paint } = invocation;
-  return await withConfig(invocation, async (config) => {
-    const node = requireNode(config, word);
-    const all = await withEngine(invocation, 'prompt', (engine, _files, { hard }) => engine.audit(node, hard));
-    const lines = run === undefined ? all : all.filter((one) => one.run.startsWith(run));
-    if (options.json) printJson(world, { ok: true, node, lines });
-    else world.terminal.out(printLines(auditLines(lines), paint));
-    return exitCode.done;
-  });
+  const node = requireNode(await configOf(invocation), word);
+  const all = await withEngine(invocation, 'prompt', (engine, _files, { hard }) => engine.audit(node, hard));
+  const lines = run === undefined ? all : all.filter((one) => one.run.startsWith(run));
+  if (options.json) printJson(world, { ok: true, node, lines });
+  else world.terminal.out(printLines(auditLines(lines), paint));
+  return exitCode.done;
 }
 
 function auditLines(lines: readonly AuditLine[]): readonly (Line | TableRow)[] {

@@ -1,17 +1,14 @@
 import type { LogOptions } from '../../engine/node-client.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
-import { chooseFiles } from '../files.ts';
-import { type Invocation, reportProblems, requireApplication, withEngine } from '../invocation.ts';
+import { configOf, type Invocation, requireApplication, withEngine } from '../invocation.ts';
 import { printJsonLine } from '../renderers/json.ts';
 import { printed } from '../style.ts';
 
 /** Prints the logs of an application; its stdout and stderr go to ours. */
 export async function logs(invocation: Invocation, word: string, options: LogOptions): Promise<ExitCode> {
   const { world } = invocation;
-  const read = await world.readConfig(await chooseFiles(invocation.options, world));
-  if (!read.ok) return reportProblems(invocation, read.problems);
-  const app = requireApplication(read.config, word);
+  const app = requireApplication(await configOf(invocation), word);
   return withEngine(invocation, 'prompt', async (engine, _files, { hard }) => {
     try {
       for await (const line of engine.logs(app, options, hard)) {

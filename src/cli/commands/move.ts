@@ -8,9 +8,9 @@ import { diffLines } from '../../view/diff.ts';
 import { line } from '../../view/lines.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
-import { chooseFiles } from '../files.ts';
+import { chooseFiles, requireConfig } from '../files.ts';
 import type { Stops } from '../interrupt.ts';
-import { type Invocation, reportProblems, requireApplication, requireNode, say, withEngine } from '../invocation.ts';
+import { type Invocation, requireApplication, requireNode, say, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printLines } from '../style.ts';
 import { converge } from './apply.ts';
@@ -39,9 +39,7 @@ export async function move(
 ): Promise<ExitCode> {
   const { world, options } = invocation;
   const files = await chooseFiles(options, world);
-  const read = await world.readConfig(files);
-  if (!read.ok) return reportProblems(invocation, read.problems);
-  const { config } = read;
+  const config = await requireConfig(files, world);
   const app = requireApplication(config, appWord);
   const to = requireNode(config, nodeWord);
   const write = (): Promise<Edit> => editDeployment(invocation, files.deployment, config, app, to);

@@ -1,7 +1,8 @@
 import type { PlanResult } from '../../engine/types.ts';
 import { planLines } from '../../view/run/plan-lines.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
-import { type Invocation, reportProblems, withEngine } from '../invocation.ts';
+import { FilesWrong } from '../files.ts';
+import { type Invocation, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printLines } from '../style.ts';
 
@@ -12,7 +13,7 @@ export interface PlanOptions {
 /** What `apply` would do, and why; changes nothing. */
 export async function plan(invocation: Invocation, { detailedExitcode }: PlanOptions): Promise<ExitCode> {
   const result = await withEngine(invocation, 'prompt', (engine, _files, { hard }) => engine.plan(hard));
-  if (!result.ok) return reportProblems(invocation, result.problems);
+  if (!result.ok) throw new FilesWrong(result.problems);
   show(invocation, result);
   if (result.plan.blocked.length > 0) return exitCode.blocked;
   return detailedExitcode && result.plan.steps.length > 0 ? exitCode.changesPending : exitCode.done;

@@ -3,49 +3,48 @@ import { freshFacts } from '../../model/cluster.ts';
 import type { AppName, Config, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
-import { actOn, printResult, withConfig } from '../act-on.ts';
+import { actOn, printResult } from '../act-on.ts';
 import { type Confirmation, confirm, typeItsName } from '../confirm.ts';
-import { type ExitCode, exitCode } from '../exit-code.ts';
-import { type Invocation, requireApplication, withEngine } from '../invocation.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { configOf, type Invocation, requireApplication, withEngine } from '../invocation.ts';
 import { printed } from '../style.ts';
 
 /** Rolls all volumes of an application back to a snapshot; asks for the name of the application first. */
-export const rollback = (invocation: Invocation, word: string, name: string): Promise<ExitCode> =>
-  withConfig(invocation, async (config) => {
-    const app = requireApplication(config, word);
-    const result = await withEngine(invocation, 'gentle', async (engine, _files, { hard }) => {
-      const refs = await findSnapshots(engine, config, app, name, hard);
-      const [ref] = refs;
-      await confirm(invocation, questionOf(config, app, refs));
-      const kept = await engine.acts.rollBack(app, ref, hard);
-      const where = nodeTitle(config, ref.node);
-      const text = [
-        `✔ "${app}" was rolled back to ${nameOf(refs)}`,
-        `  its previous data is kept in ${kept.join(', ')} on ${where}`,
-      ];
-      return { text, data: { app, snapshot: ref, kept } };
-    });
-    printResult(invocation, result);
-    return exitCode.done;
+export async function rollback(invocation: Invocation, word: string, name: string): Promise<ExitCode> {
+  const config = await configOf(invocation);
+  const app = requireApplication(config, word);
+  const result = await withEngine(invocation, 'gentle', async (engine, _files, { hard }) => {
+    const refs = await findSnapshots(engine, config, app, name, hard);
+    const [ref] = refs;
+    await confirm(invocation, questionOf(config, app, refs));
+    const kept = await engine.acts.rollBack(app, ref, hard);
+    const where = nodeTitle(config, ref.node);
+    const text = [
+      `✔ "${app}" was rolled back to ${nameOf(refs)}`,
+      `  its previous data is kept in ${kept.join(', ')} on ${where}`,
+    ];
+    return { text, data: { app, snapshot: ref, kept } };
   });
+  return printResult(invocation, result);
+}
 
 /** Creates datasets from a snapshot, next to the volumes. */
-export const clone = (invocation: Invocation, word: string, name: string): Promise<ExitCode> =>
-  withConfig(invocation, (config) =>
-    actOn(invocation, word, async (engine, app, signal) => {
-      const refs = await findSnapshots(engine, config, app, name, signal);
-      const texts: string[] = [];
-      const datasets: string[] = [];
-      for (const ref of refs) {
-        const dataset = await engine.acts.cloneSnapshot(ref, signal);
-        const how = `mount it there with \`zfs mount ${dataset}\``;
-        texts.push(`✔ ${dataset} on ${nodeTitle(config, ref.node)}; ${how}`);
-        datasets.push(dataset);
-      }
-      const [snapshot] = refs;
-      return { text: texts, data: { snapshot, dataset: datasets[0], datasets } };
-    }),
-  );
+export async function clone(invocation: Invocation, word: string, name: string): Promise<ExitCode> {
+  const config = await configOf(invocation);
+  return actOn(invocation, word, async (engine, app, signal) => {
+    const refs = await findSnapshots(engine, config, app, name, signal);
+    const texts: string[] = [];
+    const datasets: string[] = [];
+    for (const ref of refs) {
+      const dataset = await engine.acts.cloneSnapshot(ref, signal);
+      const how = `mount it there with \`zfs mount ${dataset}\``;
+      texts.push(`✔ ${dataset} on ${nodeTitle(config, ref.node)}; ${how}`);
+      datasets.push(dataset);
+    }
+    const [snapshot] = refs;
+    return { text: texts, data: { snapshot, dataset: datasets[0], datasets } };
+  });
+}
 
 /** One for each volume; at least one. */
 type Refs = readonly [SnapshotRef, ...SnapshotRef[]];

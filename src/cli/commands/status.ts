@@ -3,8 +3,8 @@ import { line } from '../../view/lines.ts';
 import { type Status, statusOf } from '../../view/status.ts';
 import { statusLines } from '../../view/status-lines.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
-import { envFilesOf } from '../files.ts';
-import { type Invocation, reportProblems, withEngine } from '../invocation.ts';
+import { FilesWrong, findInFolder } from '../files.ts';
+import { type Invocation, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
@@ -15,7 +15,7 @@ export async function status(invocation: Invocation): Promise<ExitCode> {
     files,
     result: await engine.plan(hard),
   }));
-  if (!seen.result.ok) return reportProblems(invocation, seen.result.problems);
+  if (!seen.result.ok) throw new FilesWrong(seen.result.problems);
   const { config, state, plan } = seen.result;
   const found = statusOf(config, state, plan);
   if (invocation.options.json)
@@ -56,14 +56,13 @@ drover apply     make the changes           drover --help          list the comm
 /** `drover` without a terminal: the status and the next commands; without files, how to start. */
 export async function overview(invocation: Invocation): Promise<ExitCode> {
   const { world, options } = invocation;
-  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
+  const { found } = await findInFolder(options, world);
   const named = options.application !== undefined && options.deployment !== undefined;
   if (!named && found.application === undefined && found.deployment === undefined && !options.json) {
     world.terminal.out(beginning);
     return exitCode.usage;
   }
   const code = await status(invocation);
-  if (!options.json && !options.quiet && code !== exitCode.filesWrong) world.terminal.out(goingOn);
+  if (!options.json && !options.quiet) world.terminal.out(goingOn);
   return code;
 }

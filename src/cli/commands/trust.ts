@@ -1,9 +1,9 @@
 import { AppError } from '../../model/errors.ts';
 import { nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
-import { chooseFiles } from '../files.ts';
+import { chooseFiles, requireConfig } from '../files.ts';
 import { withInterrupts } from '../interrupt.ts';
-import { type Invocation, reportProblems, requireNode, say } from '../invocation.ts';
+import { type Invocation, requireNode, say } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed } from '../style.ts';
 import type { HostKeyAnswer } from '../world.ts';
@@ -17,10 +17,9 @@ export interface TrustOptions {
 export async function trust(invocation: Invocation, word: string, { fingerprint }: TrustOptions): Promise<ExitCode> {
   const { world, options } = invocation;
   const files = await chooseFiles(options, world);
-  const read = await world.readConfig(files);
-  if (!read.ok) return reportProblems(invocation, read.problems);
-  const node = requireNode(read.config, word);
-  const title = nodeTitle(read.config, node);
+  const config = await requireConfig(files, world);
+  const node = requireNode(config, word);
+  const title = nodeTitle(config, node);
   const answer = await withInterrupts(world, 'prompt', ({ hard }) => world.askHostKey(files, node, hard));
   if (answer.known) {
     say(invocation, printed`${title} is trusted already\n`);

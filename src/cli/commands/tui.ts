@@ -1,11 +1,10 @@
 import { defined } from '../../model/defined.ts';
-import { line } from '../../view/lines.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { chooseFiles, envFilesOf } from '../files.ts';
+import { chooseFiles, findInFolder } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
 import { proposeDeployment } from '../new-deployment.ts';
 import type { ScreenFlags } from '../screen-options.ts';
-import { printLines } from '../style.ts';
+import { printTexts } from '../style.ts';
 import type { DeploymentOffer, FileChoice, TuiOptions } from '../world.ts';
 import { watch } from './apply.ts';
 import { writeProposal } from './init.ts';
@@ -35,12 +34,7 @@ export async function tui(
       ...defined({ files, stages, notice, offer }),
       options: screenOptions(invocation, options),
     });
-    world.terminal.out(
-      printLines(
-        lines.map((text) => line(text)),
-        invocation.paint,
-      ),
-    );
+    world.terminal.out(printTexts(lines));
     if (again !== true) return code;
     notice =
       offer !== undefined && !offer.isPlaceholder
@@ -72,10 +66,8 @@ interface Found {
  */
 async function findFiles(invocation: Invocation): Promise<Found> {
   const { world, options } = invocation;
-  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
-  const application = options.application ?? found.application;
-  if ((options.deployment ?? found.deployment) !== undefined) return { files: await chooseFiles(options, world) };
+  const { deployment, application } = await findInFolder(options, world);
+  if (deployment !== undefined) return { files: await chooseFiles(options, world) };
   if (application === undefined) return {};
   const proposal = await proposeDeployment(invocation, []);
   return { offer: { ...proposal, write: () => writeProposal(world, proposal) } };

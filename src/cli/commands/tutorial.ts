@@ -2,14 +2,14 @@ import { AppError } from '../../model/errors.ts';
 import { fitted, isOver, stepAt, type TutorialProgress } from '../../tutorial/progress.ts';
 import type { Tutorial } from '../../tutorial/types.ts';
 import { closest } from '../../view/closest.ts';
-import { alignRows, cell, line } from '../../view/lines.ts';
+import { alignRows, cell } from '../../view/lines.ts';
 import { count } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles, FilesWrong } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import type { ScreenFlags } from '../screen-options.ts';
-import { printed, printLines } from '../style.ts';
+import { printed, printLines, printTexts } from '../style.ts';
 import { createGuide } from '../tutorial/guide.ts';
 import { followInLines } from '../tutorial/lines.ts';
 import { beginOrGoOn, openPlace, type TutorialPlace } from '../tutorial/place.ts';
@@ -74,16 +74,9 @@ async function list(
 ): Promise<ExitCode> {
   const all = await Promise.all(tutorials.map(async (each) => ({ each, progress: await progressOf(each, shelf) })));
   if (options.json) {
-    const entries = all.map(({ each: { name, title, about, minutes, steps, page }, progress: { done, at } }) => ({
-      name,
-      title,
-      about,
-      minutes,
-      steps: steps.length,
-      done: done.length,
-      at,
-      page,
-    }));
+    const entries = all.map(({ each: { name, title, about, minutes, steps, page }, progress: { done, at } }) => {
+      return { name, title, about, minutes, steps: steps.length, done: done.length, at, page };
+    });
     printJson(world, { ok: true, tutorials: entries });
     return exitCode.done;
   }
@@ -163,12 +156,7 @@ async function followOnScreen(
       guide: (engine) => createGuide(engine, { tutorial: found, place, tutorials: shelf, world, progress }),
       options: screenOptions(invocation, options),
     });
-    world.terminal.out(
-      printLines(
-        lines.map((text) => line(text)),
-        invocation.paint,
-      ),
-    );
+    world.terminal.out(printTexts(lines));
     if (again === true) continue;
     const { done } = await place.readProgress();
     world.terminal.out(

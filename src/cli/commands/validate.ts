@@ -4,7 +4,7 @@ import { line } from '../../view/lines.ts';
 import { count, noteSentences } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
-import { type Invocation, reportProblems, say } from '../invocation.ts';
+import { type Invocation, printProblemsTo, say } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printer, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
@@ -79,14 +79,14 @@ function report(
     printJson(world, { ok: false, problems: result.problems, ...changes });
     return exitCode.filesWrong;
   }
-  const code = reportProblems(invocation, result.problems);
+  printProblemsTo(world, result.problems);
   const fixable = result.problems.filter(hasFix).length;
   if (fixed === undefined && fixable > 0) {
     world.terminal.err(
       printed`\n\`drover validate --fix\` fixes ${fixable} of ${count(result.problems.length, 'problem')}\n`,
     );
   }
-  return code;
+  return exitCode.filesWrong;
 }
 
 const summaryOf = ({ applications, deployment, format, revision, notes }: Config, files: FileChoice) => ({

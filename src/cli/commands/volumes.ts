@@ -5,9 +5,8 @@ import { type ErrorReport, toReport } from '../../model/errors.ts';
 import { appsOnVolume } from '../../model/shared-volumes.ts';
 import { alignRows, cell, type Line, line, numberCell, type TableRow } from '../../view/lines.ts';
 import { formatBytes, formatDuration, nodeTitle } from '../../view/wording.ts';
-import { withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
-import { type Invocation, requireApplication, withEngine } from '../invocation.ts';
+import { configOf, type Invocation, requireApplication, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printLines } from '../style.ts';
 
@@ -18,20 +17,20 @@ interface Seen {
 }
 
 /** Datasets, snapshots and holds below drover's root: of all nodes, of one, or of an application's volumes. */
-export const volumes = (invocation: Invocation, word: string | undefined): Promise<ExitCode> =>
-  withConfig(invocation, async (config) => {
-    const node = word === undefined ? undefined : findNode(config, word);
-    const app = word === undefined || node !== undefined ? undefined : requireApplication(config, word);
-    const nodes = node === undefined ? Object.keys(config.nodes).toSorted() : [node];
-    const seen = await withEngine(invocation, 'prompt', (engine, _files, { hard }) =>
-      Promise.all(nodes.map((each) => look(engine, config, each, app, hard))),
-    );
-    const { world, options, paint } = invocation;
-    const isWhole = seen.every(({ error }) => error === undefined);
-    if (options.json) printJson(world, { ok: isWhole, nodes: seen });
-    else world.terminal.out(printLines(linesOf(seen, config, world.now()), paint));
-    return isWhole ? exitCode.done : exitCode.failed;
-  });
+export async function volumes(invocation: Invocation, word: string | undefined): Promise<ExitCode> {
+  const config = await configOf(invocation);
+  const node = word === undefined ? undefined : findNode(config, word);
+  const app = word === undefined || node !== undefined ? undefined : requireApplication(config, word);
+  const nodes = node === undefined ? Object.keys(config.nodes).toSorted() : [node];
+  const seen = await withEngine(invocation, 'prompt', (engine, _files, { hard }) =>
+    Promise.all(nodes.map((each) => look(engine, config, each, app, hard))),
+  );
+  const { world, options, paint } = invocation;
+  const isWhole = seen.every(({ error }) => error === undefined);
+  if (options.json) printJson(world, { ok: isWhole, nodes: seen });
+  else world.terminal.out(printLines(linesOf(seen, config, world.now()), paint));
+  return isWhole ? exitCode.done : exitCode.failed;
+}
 
 async function look(
   engine: Engine,

@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readTextBounded } from '../../files/read-bounded.ts';
+import { isCode } from '../../model/errors.ts';
 import { knownHostsBytes } from '../../model/limits.ts';
 
 /** One line of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
@@ -50,7 +51,7 @@ export async function readKnownHosts(files: readonly string[]): Promise<KnownHos
     try {
       return parseKnownHosts(await readTextBounded(file, knownHostsBytes), file);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+      if (isCode(error, 'ENOENT', 'ENOTDIR')) return [];
       throw error;
     }
   };

@@ -2,7 +2,7 @@ import { appendFile, chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readTextBounded } from '../../files/read-bounded.ts';
 import type { NodeSettings } from '../../model/config.ts';
-import { AppError } from '../../model/errors.ts';
+import { AppError, isCode } from '../../model/errors.ts';
 import { knownHostsBytes } from '../../model/limits.ts';
 import type { Environment } from '../command.ts';
 import { refuseForeignKeyFile } from './allowed-files.ts';
@@ -112,7 +112,7 @@ async function append(
 /** The file's text; undefined for a missing file. Throws `usage` for anything but a regular file, such as /dev/null. */
 async function readKnown(file: string, alias: string): Promise<string | undefined> {
   const found = await stat(file).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isCode(error, 'ENOENT')) return undefined;
     throw error;
   });
   if (found === undefined) return undefined;
