@@ -1,5 +1,5 @@
 import { isActive } from '../model/cluster.ts';
-import type { AppName } from '../model/config.ts';
+import type { Application, AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import { appsOnVolume } from '../model/shared-volumes.ts';
 import type { ContainerStart, GroupDecision } from './group-decision.ts';
@@ -37,19 +37,22 @@ function withoutHolder(input: PlanInput, decisions: readonly GroupDecision[]): r
 /**
  * An application with ports and without volumes starts on its new node before it stops on the old one, so it is never
  * down. There are three exceptions: another application waits for one of its ports; it waits for a port itself (two
- * that swap would wait for each other); it has no ports, since it may be a worker of which only one may run.
+ * that swap would wait for each other); its file names no ports, since it may be a worker of which only one may run.
+ * The ports of its image do not count: a worker often has the image of the server.
  */
 function inOrder(all: readonly GroupDecision[]): (decision: GroupDecision) => GroupDecision {
   const awaited = new Set(all.flatMap(({ stopFirst }) => stopFirst.map(({ app }) => app)));
   return (decision) => {
     const { app, tasks, start, checks, stops, stopFirst, node } = decision;
-    if (app === undefined || tasks.length > 0 || externalPorts(app).length === 0) return decision;
+    if (app === undefined || tasks.length > 0 || !isServer(app)) return decision;
     const isFree = stopFirst.length === 0 && !awaited.has(app.name);
     const leaves = stops.length > 0 && stops.every((stop) => stop.node !== node);
     if (!isFree || !leaves || (start === undefined && !checks)) return decision;
     return { ...decision, startsFirst: true, hold: false, switches: decision.hold || decision.switches };
   };
 }
+
+const isServer = (app: Application): boolean => app.ports.length > 0 || (app.exposes ?? []).length > 0;
 
 /**
  * The containers of other applications that have its ports or volumes now and have to stop first. `takesPorts`: one of

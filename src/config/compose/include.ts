@@ -12,7 +12,7 @@ import {
   required,
 } from '../fields.ts';
 import { isNothing, quote, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
-import { type Merging, placeOf } from './merge.ts';
+import { type Merging, mergeNodes, placeOf } from './merge.ts';
 import { asMap, entryOf } from './merge-lists.ts';
 import type { ComposeSource } from './open-file.ts';
 import { asFolder, folderOf, isRemote, moveDevice, moveFile, movePaths, pathIn, prefixBetween } from './paths.ts';
@@ -34,7 +34,10 @@ export interface Included {
 /** Reads the model of an entry; undefined after reporting why there is none. */
 export type LoadIncluded = (included: Included) => YamlMap | undefined;
 
-/** The file with all that it includes: the services, volumes and so on of the other files, next to its own. */
+/**
+ * The file with all that it includes: the services, volumes and so on of the other files, next to its own. What it says
+ * itself of one of them is merged over the included one.
+ */
 export function resolveIncludes(
   source: ComposeSource,
   chain: readonly string[],
@@ -47,14 +50,15 @@ export function resolveIncludes(
   const place = entriesOf(placeOf(root, [], merging)).get('include');
   const rest: YamlMap = { ...root, entries: root.entries.filter(({ key }) => key.source !== 'include') };
   if (place === undefined || isNothing(node)) return rest;
-  let model = rest;
+  let all: YamlMap = { kind: 'map', entries: [], offset: root.offset };
   for (const item of readItems(place, '"include"', 'a list of files') ?? []) {
     const included = readEntry(item, source, chain);
     const other = included === undefined ? undefined : load(included);
     if (included === undefined || other === undefined) continue;
-    model = importAll(model, movedModel(other, included, folder), merging);
+    all = importAll(all, movedModel(other, included, folder), merging);
   }
-  return model;
+  const model = mergeNodes(all, rest, [], merging);
+  return model.kind === 'map' ? model : rest;
 }
 
 function readEntry(item: Place, { folder, context }: ComposeSource, chain: readonly string[]): Included | undefined {
@@ -164,7 +168,7 @@ function refuseSecond(before: YamlEntry, second: YamlEntry, section: string, mer
   complainAtKey(
     place,
     `the ${what} ${quote(name)} is also in the file ${quote(second.value.file ?? '')}, which is included`,
-    'rename one of the two, or change the included one in a file that is merged with it: "include: [{path: [FILE, OTHER]}]"',
+    'rename one of the two, or have one file merged over the other: "include: [{path: [FILE, OTHER]}]"',
   );
 }
 

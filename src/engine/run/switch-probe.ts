@@ -24,7 +24,10 @@ export function watchSwitches({ probe, sleep }: EngineDeps, plan: Plan, state: C
     if (probe === undefined || stop?.kind !== 'stop-container' || running.has(stop.app)) return;
     const hold = plan.steps.find(({ action, group }) => action.kind === 'hold-ports' && group === stop.app)?.action;
     if (hold?.kind !== 'hold-ports') return;
-    const ports = hold.ports.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port);
+    // This machine cannot open a virtual address: at the address of a node, no program has that port.
+    const external = hold.ports.filter(({ protocol, address }) => protocol === 'tcp' && address === undefined);
+    if (external.length === 0) return;
+    const ports = external.map(({ port }) => port);
     running.set(stop.app, startProbing({ probe, nodes, ports, sleep }));
   };
 

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { observe } from '../../../src/engine/observe.ts';
 import { createTransferSlots } from '../../../src/engine/run/step-context.ts';
-import { startProbing } from '../../../src/engine/run/switch-probe.ts';
+import { startProbing, watchSwitches } from '../../../src/engine/run/switch-probe.ts';
 import { droppable, nextSnapshotName } from '../../../src/engine/run/volume-base.ts';
+import type { EngineDeps } from '../../../src/engine/types.ts';
+import type { HeldPort } from '../../../src/model/name-table.ts';
+import type { Action, Step } from '../../../src/model/plan.ts';
 import { createMemoryCluster } from '../../../src/simulation/memory/cluster.ts';
 import { aCluster, aVolume, onNode } from '../../builders.ts';
 import { createClock } from '../../fakes/clock.ts';
@@ -101,5 +104,33 @@ describe('probing', () => {
     await clock.advance(250);
     expect(await stop()).toBe(6);
     expect(asked).toHaveLength(18);
+  });
+
+  it('leaves out what is held at a virtual address: no program has that port at the address of a node', async () => {
+    const clock = createClock('manual');
+    const asked: number[] = [];
+    const probe = async (_node: string, port: number): Promise<'refused'> => {
+      asked.push(port);
+      return 'refused';
+    };
+    const probing = (ports: readonly HeldPort[]) => {
+      const step = (id: string, action: Action): Step => ({ id, action, after: [], reason: '', group: 'db' });
+      const steps = [
+        step('hold', { kind: 'hold-ports', node: 'n1', ports }),
+        step('stop', { kind: 'stop-container', node: 'n1', app: 'db' }),
+      ];
+      const deps = { probe, sleep: clock.sleep } as unknown as EngineDeps;
+      const watching = watchSwitches(deps, { revision: '', steps, blocked: [], notes: [] }, aCluster(onNode('n1')));
+      watching.tap(() => undefined)({ type: 'step-started', step: 'stop' });
+      return watching;
+    };
+    const virtual: HeldPort = { address: '198.18.0.1', port: 5432, protocol: 'tcp' };
+    const named = probing([virtual]);
+    const both = probing([virtual, { port: 8080, protocol: 'tcp' }]);
+    await clock.advance(150);
+    const reported: (readonly [string, number])[] = [];
+    for (const one of [named, both]) await one.end((app, refused) => reported.push([app, refused]));
+    expect(reported).toEqual([['db', 2]]);
+    expect(asked).toEqual([8080, 8080]);
   });
 });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Container } from '../../../src/model/cluster.ts';
+import type { Application } from '../../../src/model/config.ts';
+import { defined } from '../../../src/model/defined.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import {
   aCluster,
@@ -138,6 +140,25 @@ describe('moving', () => {
   it('starts an application without volumes in its new place before it stops in the old one', () => {
     const state = aCluster(onNode('a', { containers: [aContainer(web, 'a')] }), onNode('b'));
     expectPlan('move-without-volume', aConfig([web], { a: [], b: ['web'] }), state);
+  });
+
+  it('does the same where the file only exposes a port, and not for a port of the image alone', () => {
+    const movesWith = (exposes: Application['exposes']): readonly string[] => {
+      const page = anApplication('page', defined({ exposes }));
+      const exposed = {
+        environment: {},
+        command: [],
+        entrypoint: [],
+        exposes: [{ port: 80, protocol: 'tcp' as const }],
+      };
+      const container = aContainer(page, 'a', { imageDefaults: exposed });
+      const state = aCluster(onNode('a', { containers: [container] }), onNode('b', { images: ['acme/page:1'] }));
+      const { steps } = makePlan(aConfig([page], { a: [], b: ['page'] }), state);
+      const kinds = steps.map(({ action }) => action.kind);
+      return kinds.filter((kind) => kind === 'stop-container' || kind === 'check-container');
+    };
+    expect(movesWith([{ port: 8000, protocol: 'tcp' }])).toEqual(['check-container', 'stop-container']);
+    expect(movesWith(undefined)).toEqual(['stop-container', 'check-container']);
   });
 
   it('never runs two copies of an application without ports', () => {

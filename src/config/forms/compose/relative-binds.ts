@@ -42,7 +42,7 @@ export function readRelativeBind(service: ComposeService, bind: BindPart): Relat
         : 'has content that would not be in a volume';
     return complain(place, `${quote(source)} ${what}: ${reading.why}`, unfitHint);
   }
-  if (readOnly === true || choice === 'files' || source.startsWith('~')) {
+  if (readOnly === true || choice === 'files') {
     return complain(
       place,
       `${quote(source)} ${isEmpty ? 'is empty' : 'does not exist'}`,

@@ -58,6 +58,32 @@ describe('include', () => {
     });
   });
 
+  it('can be changed by the file that includes it', () => {
+    const files = {
+      'compose.yaml': [
+        'include: [db/db.yaml]',
+        'services:',
+        '  db: {shm_size: 1g, environment: {A: own}, ports: ["1:1"], command: [c], volumes: ["./own:/d"]}',
+        'volumes: {v: {name: own}}',
+      ].join('\n'),
+      'db/db.yaml':
+        'services: {db: {image: p, environment: [A=a, B=b], ports: ["2:2"], command: [x], volumes: ["./d:/d"]}}\nvolumes: {v: }',
+    };
+    expect(modelOf(files)).toEqual({
+      services: {
+        db: {
+          image: 'p',
+          shm_size: '1g',
+          environment: { A: 'own', B: 'b' },
+          ports: ['2:2', '1:1'],
+          command: ['c'],
+          volumes: ['./own:/d'],
+        },
+      },
+      volumes: { v: { name: 'own' } },
+    });
+  });
+
   it('goes through several files, and takes the same file twice', () => {
     const files = {
       'compose.yaml': 'include: [a/a.yaml, b.yaml]\n',
@@ -73,12 +99,7 @@ describe('include', () => {
 
   it.each([
     [
-      'a service that is there already',
-      { 'compose.yaml': 'include: [db.yaml]\nservices:\n  db: {image: x}\n', 'db.yaml': 'services: {db: {image: y}}' },
-      ['compose.yaml:3:3 services/db: the service "db" is also in the file "db.yaml", which is included'],
-    ],
-    [
-      'a volume that two files have',
+      'a volume that two included files have',
       {
         'compose.yaml': 'include: [a.yaml, b.yaml]\n',
         'a.yaml': 'volumes:\n  v: {name: a}\n',

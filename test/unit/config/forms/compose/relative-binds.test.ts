@@ -71,7 +71,7 @@ describe('a bind of a path next to the Compose file', () => {
     expect(sources?.some((path) => path.endsWith('/conf.d/inner/b.conf'))).toBe(true);
   });
 
-  it.each([['./data'], ['./empty']])('%s, which has nothing in it, becomes a volume', async (source) => {
+  it.each([['./data'], ['./empty'], ['~/none']])('%s, which has nothing in it, becomes a volume', async (source) => {
     const { volumes, trees, notes } = await appWith(`"${source}:/var/lib/data"`);
     expect([volumes, trees]).toEqual([[{ id: defaultVolumeId('web:/var/lib/data'), mountpoint: '/var/lib/data' }], []]);
     expect(notes).toEqual([`"${source}" is not on the nodes: it becomes a volume of "web" that begins empty`]);
@@ -82,7 +82,7 @@ describe('a bind of a path next to the Compose file', () => {
     ['"./linked:/data"', '"./linked" has content that would not be in a volume: it has a symbolic link: passwd'],
     ['"./large:/data:ro"', '"./large" cannot go with the application'],
     ['"./none.conf:/data:ro"', '"./none.conf" does not exist'],
-    ['"~/none:/data"', '"~/none" does not exist'],
+    ['"~/none:/data:ro"', '"~/none" does not exist'],
     ['"./nginx.conf:/a", "b:/a"', 'the mountpoint "/a" is used already'],
   ])('%s is refused: content is never replaced by an empty volume', async (entry, message) => {
     const result = await read(entry);
