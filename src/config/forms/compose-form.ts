@@ -31,6 +31,7 @@ export function readComposeForm(root: Place, context: FileContext): Drafts {
     names: new Set(fields?.entries.keys()),
     files: readTopFiles(entries, context),
     volumes: readTopVolumes(entries.get('volumes')),
+    volumeIds: new Map(),
   };
   const read = [...(fields?.entries ?? [])].flatMap(([name, place]) => readService(name, place, file));
   const finished = areas.reduce<readonly ReadService[]>((all, { finish }) => finish?.(all, file) ?? all, read);

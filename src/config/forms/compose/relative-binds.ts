@@ -5,8 +5,8 @@ import { SealedContent } from '../../../model/container/sealed-content.ts';
 import { complain, entriesOf, note } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';
 import { idOfVolume } from '../read-parts.ts';
-import { type BindPart, readChoice } from './mount-parts.ts';
-import type { ComposeService } from './service.ts';
+import { type BindPart, plainPath, readChoice } from './mount-parts.ts';
+import { type ComposeService, sharedId } from './service.ts';
 
 /** What a bind of a path next to the Compose file becomes. */
 export type RelativeBind =
@@ -22,7 +22,7 @@ export type RelativeBind =
 export function readRelativeBind(service: ComposeService, bind: BindPart): RelativeBind | undefined {
   const { source, mountpoint, place, readOnly } = bind;
   const choice = bind.choice ?? choiceOf(service.entries);
-  if (choice === 'volume') return volumeOf(service.name, bind);
+  if (choice === 'volume') return volumeOf(service, bind);
   const reading = service.file.context.read(source, 'bind');
   const tree = reading.kind === 'bytes' ? unpackTree(reading.bytes) : undefined;
   const isEmpty = tree?.isFolder === true && tree.files.every(({ path }) => placeholders.includes(path));
@@ -50,7 +50,7 @@ export function readRelativeBind(service: ComposeService, bind: BindPart): Relat
     );
   }
   note(place, `${quote(source)} is not on the nodes: it becomes a volume of ${quote(service.name)} that begins empty`);
-  return volumeOf(service.name, bind);
+  return volumeOf(service, bind);
 }
 
 /** Files that only keep an empty folder in git. */
@@ -59,9 +59,14 @@ const placeholders: readonly string[] = ['.gitkeep', '.gitignore', '.keep'];
 const unfitHint =
   'write the full path of a folder that the nodes have; or, to begin with an empty volume, "x-drover: {bind: volume}"';
 
-const volumeOf = (app: string, { mountpoint, readOnly }: BindPart): RelativeBind => ({
+const volumeOf = ({ name: app, file }: ComposeService, { source, mountpoint, readOnly }: BindPart): RelativeBind => ({
   kind: 'volume',
-  value: { id: idOfVolume(app, mountpoint, false), mountpoint, ...(readOnly === undefined ? {} : { readOnly }) },
+  value: {
+    // No name of a volume has a slash.
+    id: sharedId(file, `./${plainPath(source)}`, idOfVolume(app, mountpoint, false)),
+    mountpoint,
+    ...(readOnly === undefined ? {} : { readOnly }),
+  },
 });
 
 function choiceOf(entries: ComposeService['entries']): ReturnType<typeof readChoice> {

@@ -1,3 +1,4 @@
+import type { VolumeId } from '../../../model/config.ts';
 import type { Draft } from '../../draft.ts';
 import type { FileContext } from '../../env/file-context.ts';
 import type { Place } from '../../fields.ts';
@@ -13,6 +14,8 @@ export interface ComposeFile {
   readonly names: ReadonlySet<string>;
   readonly files: TopFiles;
   readonly volumes: VolumeDefinitions;
+  /** By name, or by the path of a folder next to the file: the id of the volume that all services have which mount it. */
+  readonly volumeIds: Map<string, VolumeId>;
 }
 
 /** One service as it is written; `entries` are its keys. */
@@ -21,6 +24,14 @@ export interface ComposeService {
   readonly place: Place;
   readonly entries: ReadonlyMap<string, Place>;
   readonly file: ComposeFile;
+}
+
+/** The id of a volume that several services may mount: the first of them in the file decides it. */
+export function sharedId({ volumeIds }: ComposeFile, source: string | undefined, own: VolumeId): VolumeId {
+  if (source === undefined) return own;
+  const id = volumeIds.get(source) ?? own;
+  volumeIds.set(source, id);
+  return id;
 }
 
 /** What one area of the Compose form reads; the areas run in the order of the list in compose-form.ts. */

@@ -3,12 +3,12 @@ import type { ContainerFile } from '../../../model/container/file.ts';
 import type { NodeBind } from '../../../model/container/mounts.ts';
 import { defined } from '../../../model/defined.ts';
 import type { TmpfsMount } from '../../draft.ts';
-import { complain, entriesOf, type Place, type Placed, readItems } from '../../fields.ts';
-import { isNothing, quote } from '../../yaml/yaml-node.ts';
+import { type Place, type Placed, readItems } from '../../fields.ts';
+import { isNothing } from '../../yaml/yaml-node.ts';
 import { idOfVolume } from '../read-parts.ts';
 import { type BindPart, plainPath, readMount, readTmpfs, type VolumePart, type WrittenMount } from './mount-parts.ts';
 import { readRelativeBind } from './relative-binds.ts';
-import type { ComposeArea, ComposeService, ReadService } from './service.ts';
+import { type ComposeArea, type ComposeService, sharedId } from './service.ts';
 import type { VolumeDefinitions } from './top-volumes.ts';
 
 const hint = 'write "name:/data" for a volume, or "/path/of/the/node:/data"';
@@ -38,10 +38,6 @@ export const volumesArea: ComposeArea = {
       ...(tmpfs.length === 0 ? {} : { tmpfs }),
       ...(files.length === 0 ? {} : { files }),
     };
-  },
-  finish: (services) => {
-    checkNamedVolumes(services);
-    return services;
   },
 };
 
@@ -75,37 +71,9 @@ function volumeOf({ name: app, file }: ComposeService, mount: VolumePart, isFirs
   const given = definition?.kind === 'volume' ? definition.id : undefined;
   const mustExist = definition?.kind === 'volume' ? definition.isExternal : undefined;
   return {
-    id: given ?? idOfVolume(app, mountpoint, isFirst),
+    id: given ?? sharedId(file, name, idOfVolume(app, mountpoint, isFirst)),
     mountpoint,
     ...defined({ readOnly, noCopy, mustExist }),
     ...(definition?.kind === 'volume' ? definition.kept : undefined),
   };
-}
-
-/** In Compose a name used twice is one volume; here a volume has one writer, so the second use is refused. */
-function checkNamedVolumes(services: readonly ReadService[]): void {
-  const users = new Map<string, string>();
-  for (const { service } of services) {
-    const volumes = service.entries.get('volumes');
-    if (volumes?.node.kind !== 'list') continue;
-    for (const item of readItems(volumes, '"volumes"') ?? []) {
-      const name = volumeName(item);
-      const user = name === undefined ? undefined : users.get(name);
-      if (name !== undefined && user === undefined) users.set(name, item.path);
-      if (name === undefined || user === undefined) continue;
-      complain(
-        item,
-        `the volume ${quote(name)} is used already at ${user}`,
-        'give each its own volume: one cannot be shared',
-      );
-    }
-  }
-}
-
-function volumeName(place: Place): string | undefined {
-  const { node } = place;
-  const source = node.kind === 'map' ? entriesOf(place).get('source')?.node : node;
-  if (source?.kind !== 'scalar' || source.type !== 'text') return undefined;
-  const name = node.kind === 'map' ? source.value : source.value.includes(':') ? source.value.split(':')[0] : undefined;
-  return name !== undefined && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name) ? name : undefined;
 }

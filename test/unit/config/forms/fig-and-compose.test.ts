@@ -88,7 +88,6 @@ describe('the Compose form', () => {
   });
 
   it.each([
-    ['volumes: ["data:/d", "data:/e"]', 'the volume "data" is used already'],
     ['ports: ["10.0.0.256:80:80"]', '"10.0.0.256" is not an IP address'],
     ['ports: ["eth0:80:80"]', '"eth0" is not an IP address'],
     ['ports: [{target: 80, published: 80, host_ip: db}]', '"db" is not an IP address'],

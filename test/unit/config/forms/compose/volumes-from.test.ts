@@ -65,6 +65,21 @@ services:
 volumes: {site: {name: shared}, files: {name: shared}}
 `;
 
+  it('name it, also in the long form, or name one folder next to the file', () => {
+    const { a, b, c } = appsOf(`
+services:
+  a: {image: x, volumes: ["own:/own", "site:/srv", "./data:/data"]}
+  b: {image: y, volumes: ["site:/srv:ro", "site:/again"]}
+  c: {image: z, volumes: [{type: volume, source: site, target: /in}, {type: bind, source: ./data/, target: /out}]}
+`);
+    const idAt = (app: typeof a, path: string) => app?.volumes.find(({ mountpoint }) => mountpoint === path)?.id;
+    const site = idAt(a, '/srv');
+    expect(site).toBeDefined();
+    expect([idAt(b, '/srv'), idAt(b, '/again'), idAt(c, '/in')]).toEqual([site, site, site]);
+    expect(idAt(c, '/out')).toBe(idAt(a, '/data'));
+    expect(new Set([site, idAt(a, '/own'), idAt(a, '/data')]).size).toBe(3);
+  });
+
   it('are on one node', () => {
     const { applications } = configOf(load(application, 'version: 1\nnodes: {n1: [web, cron]}\n'));
     expect([applications.web, applications.cron].flatMap((app) => app?.volumes.map(({ id }) => id))).toEqual([
