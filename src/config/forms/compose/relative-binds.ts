@@ -42,7 +42,8 @@ export function readRelativeBind(service: ComposeService, bind: BindPart): Relat
         : 'has content that would not be in a volume';
     return complain(place, `${quote(source)} ${what}: ${reading.why}`, unfitHint);
   }
-  if (readOnly === true || choice === 'files') {
+  const isShared = service.file.volumeIds.has(folderKey(source));
+  if ((readOnly === true && !isShared) || choice === 'files') {
     return complain(
       place,
       `${quote(source)} ${isEmpty ? 'is empty' : 'does not exist'}`,
@@ -59,11 +60,13 @@ const placeholders: readonly string[] = ['.gitkeep', '.gitignore', '.keep'];
 const unfitHint =
   'write the full path of a folder that the nodes have; or, to begin with an empty volume, "x-drover: {bind: volume}"';
 
+/** No name of a volume has a slash. */
+const folderKey = (source: string): string => `./${plainPath(source)}`;
+
 const volumeOf = ({ name: app, file }: ComposeService, { source, mountpoint, readOnly }: BindPart): RelativeBind => ({
   kind: 'volume',
   value: {
-    // No name of a volume has a slash.
-    id: sharedId(file, `./${plainPath(source)}`, idOfVolume(app, mountpoint, false)),
+    id: sharedId(file, folderKey(source), idOfVolume(app, mountpoint, false)),
     mountpoint,
     ...(readOnly === undefined ? {} : { readOnly }),
   },

@@ -70,13 +70,13 @@ volumes: {site: {name: shared}, files: {name: shared}}
 services:
   a: {image: x, volumes: ["own:/own", "site:/srv", "./data:/data"]}
   b: {image: y, volumes: ["site:/srv:ro", "site:/again"]}
-  c: {image: z, volumes: [{type: volume, source: site, target: /in}, {type: bind, source: ./data/, target: /out}]}
+  c: {image: z, volumes: [{type: volume, source: site, target: /in}, {type: bind, source: ./data/, target: /out}, "./data:/ro:ro"]}
 `);
     const idAt = (app: typeof a, path: string) => app?.volumes.find(({ mountpoint }) => mountpoint === path)?.id;
     const site = idAt(a, '/srv');
     expect(site).toBeDefined();
     expect([idAt(b, '/srv'), idAt(b, '/again'), idAt(c, '/in')]).toEqual([site, site, site]);
-    expect(idAt(c, '/out')).toBe(idAt(a, '/data'));
+    expect([idAt(c, '/out'), idAt(c, '/ro')]).toEqual([idAt(a, '/data'), idAt(a, '/data')]);
     expect(new Set([site, idAt(a, '/own'), idAt(a, '/data')]).size).toBe(3);
   });
 
