@@ -182,6 +182,10 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     }),
     probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),
     provisionScript: () => readFile(provisionScript, 'utf8'),
+    runHere: async (command, signal) => {
+      const kill = (group: number) => process.kill(-group, 'SIGKILL');
+      return (await import('./node/run-here.ts')).runHere(command, kill, signal);
+    },
   });
 }
 

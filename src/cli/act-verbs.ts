@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type Act, type ActName, actNames, actOf } from '../model/acts.ts';
 import { actOn } from './act-on.ts';
 import { exec } from './commands/exec.ts';
+import { type FailoverOptions, failover } from './commands/failover.ts';
 import { reclaim } from './commands/reclaim.ts';
 import { clone, rollback } from './commands/rollback.ts';
 import { volumes } from './commands/volumes.ts';
@@ -17,10 +18,11 @@ export type MakeVerb = (name: string, about: string, examples: readonly string[]
 /** Adds one verb for each row of the table of acts. */
 export function addActs(verb: MakeVerb, run: Run): void {
   for (const name of actNames) {
-    const { verb: word, about, words, option, examples }: Act = actOf(name);
+    const { verb: word, about, words, option, options = [], examples }: Act = actOf(name);
     const command = verb(word, about, examples);
     for (const [argument, meaning] of words) command.argument(argument, meaning);
     if (option !== undefined) command.requiredOption(...option);
+    for (const each of options) command.option(...each);
     command.action(() => run((invocation) => works[name](invocation, command.args, command.opts())));
   }
 }
@@ -28,7 +30,7 @@ export function addActs(verb: MakeVerb, run: Run): void {
 type Work = (
   invocation: Invocation,
   words: readonly string[],
-  options: Readonly<Record<string, string>>,
+  options: Readonly<Record<string, string>> & FailoverOptions,
 ) => Promise<ExitCode>;
 
 const works: Readonly<Record<ActName, Work>> = {
@@ -45,6 +47,7 @@ const works: Readonly<Record<ActName, Work>> = {
   zfs: (invocation, [word]) => volumes(invocation, word),
   rollBack: (invocation, [app = '', snapshot = '']) => rollback(invocation, app, snapshot),
   reclaim: (invocation, [app = ''], { on = '' }) => reclaim(invocation, app, on),
+  failOver: (invocation, [app], options) => failover(invocation, app, options),
   cloneSnapshot: (invocation, [app = '', snapshot = '']) => clone(invocation, app, snapshot),
 };
 

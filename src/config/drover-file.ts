@@ -84,6 +84,7 @@ const nodeKeys = [
   'jump',
   'mesh',
   'listen',
+  'fence',
 ] as const;
 
 const transfers = ['auto', 'direct', 'relay'] as const;
@@ -165,6 +166,7 @@ function readNode(place: Place, base: PathBase): NodeSettings {
     sshConfigFile: read('sshConfigFile', path),
     jump: read('jump', readJump),
     mesh: read('mesh', readHost),
+    fence: read('fence', readFence),
     listen: read('listen', readListen),
   });
 }
@@ -194,6 +196,13 @@ function readJump(place: Place, what: string): string | undefined {
   const port = match?.[2] === undefined ? 22 : Number(match[2]);
   if (host !== undefined && hostComplaint(host) === undefined && port >= 1 && port <= 65_535) return text;
   return complain(place, `${what}: ${quote(text)} is not of the form [user@]host[:port]`);
+}
+
+/** A command for a shell on the machine that drover runs on. */
+function readFence(place: Place, what: string): string | undefined {
+  const text = readText(place, what, 'write the command that switches the node off and exits with 0 when it is off');
+  if (text === undefined || (text.trim() !== '' && text.length <= 4_096 && !text.includes('\0'))) return text;
+  return complain(place, `${what}: it must be a command with at most 4,096 characters`);
 }
 
 const listenHint = 'write a list of addresses, networks, interfaces or "mesh", such as [mesh, 10.0.0.0/24]';

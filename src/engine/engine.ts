@@ -4,6 +4,7 @@ import { AppError } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import { createActs } from './acts/acts.ts';
 import { type ActsInput, configInForce } from './acts/context.ts';
+import { applicationsOn } from './acts/failover.ts';
 import { importDocker } from './acts/import.ts';
 import { examine } from './doctor/examine.ts';
 import { createEngineContext, type EngineContext } from './engine-context.ts';
@@ -71,6 +72,7 @@ export function createEngine(given: EngineDeps): Engine {
     },
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
     acts: readingActs(deps, trackInterruptions(context, createActs(actsInput(context)))),
+    applicationsOn: (node, signal) => applicationsOn(actsInput(context), node, signal),
     importDocker: async (request, onEvent, signal) => {
       checkWritable(deps);
       return context.act(() => importDocker(actsInput(context), request, onEvent, signal));

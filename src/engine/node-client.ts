@@ -11,6 +11,7 @@ import type {
 } from '../model/cluster.ts';
 import type { AppName, DeploymentName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
+import type { FailoverReceipt } from '../model/failover.ts';
 import type { AuditLine, RunNote } from '../model/history.ts';
 import type { HeldPort } from '../model/name-table.ts';
 import type { DockerImports } from './docker-imports.ts';
@@ -72,6 +73,7 @@ export interface NodeClient {
   readonly network: NetworkControl;
   readonly mutex: NodeMutex;
   readonly deadMan: DeadMan;
+  readonly failovers: FailoverReceipts;
   readonly doctor: NodeDoctor;
   /**
    * Opens sessions ahead for what the switch of an application does on its old or its new node, so that it is down for a
@@ -247,6 +249,14 @@ export interface DeadMan {
     signal: AbortSignal,
   ): Promise<void>;
   disarm(app: AppName, signal: AbortSignal): Promise<void>;
+}
+
+/** What the node keeps about the failovers that brought applications to it. */
+export interface FailoverReceipts {
+  /** Writes the receipt; it is there after a power cut. Returns the path of the file. */
+  keep(receipt: FailoverReceipt, signal: AbortSignal): Promise<string>;
+  /** The newest first. */
+  read(signal: AbortSignal): Promise<readonly FailoverReceipt[]>;
 }
 
 export interface NodeMutex {

@@ -8,8 +8,9 @@ import type {
   NodeName,
   VolumeId,
 } from '../model/config.ts';
-import type { ApplyPolicy, EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
+import type { ApplyPolicy, EngineEvent, EngineEventBody, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { Examination, HereAnswer } from '../model/examination.ts';
+import type { FailoverProof, FailoverStage, FailoverVolume } from '../model/failover.ts';
 import type { AuditLine } from '../model/history.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
@@ -39,6 +40,8 @@ export interface EngineDeps {
   readonly places?: DataPlaces;
   /** Connects to a port of a node as a client would; counts refused connections during a switch. Absent: not counted. */
   readonly probe?: Probe;
+  /** Runs a command of drover.yml on this machine, in a shell. Absent: nothing can be fenced from here. */
+  readonly runHere?: (command: string, signal: AbortSignal) => Promise<CommandHere>;
   /** What `watch` does with a save and with drift; default `on-save`. */
   readonly policy?: ApplyPolicy;
   /** A person can answer: `watch` asks before a plan that stops most of what runs. Default: such a plan is refused. */
@@ -51,6 +54,12 @@ export interface EngineDeps {
   readonly provisionScript?: () => Promise<string>;
   /** Nothing is changed anywhere: runs and acts are refused, and `watch` only observes and plans. */
   readonly isReadOnly?: boolean;
+}
+
+/** How a command on this machine ended: its exit code, and the end of what it printed. */
+export interface CommandHere {
+  readonly code: number;
+  readonly output: string;
 }
 
 /** One connection attempt from here to a TCP port of a node; `held` where it neither opens nor fails. */
@@ -124,6 +133,8 @@ export interface Engine {
    */
   monitor(signal: AbortSignal): Promise<void>;
   readonly acts: Acts;
+  /** The applications that a lost node has, as far as is known, in the order of their dependencies. Observes. */
+  applicationsOn(node: NodeName, signal: AbortSignal): Promise<readonly AppName[]>;
   /** Takes containers and volumes of a node's Docker over. Throws AppError; what ran before runs again then. */
   importDocker(
     request: ImportRequest,
@@ -176,6 +187,11 @@ export interface Acts {
    * Throws `volume-conflict` where a node that can be reached owns one of them or may have newer data. Starts nothing.
    */
   reclaim(app: AppName, node: NodeName, signal: AbortSignal): Promise<readonly ReclaimedVolume[]>;
+  /**
+   * The application continues on this node with the copies that it has, after a proof that the node that owned them writes
+   * no more. Throws `volume-conflict` where that node answers, or where newer data may be elsewhere.
+   */
+  failOver(request: FailoverRequest, signal: AbortSignal): Promise<FailoverReport>;
   /** Datasets, snapshots and holds below drover's root, with what the cheap observation leaves out. */
   zfs(node: NodeName, signal: AbortSignal): Promise<readonly ZfsDataset[]>;
   /** A program in the application's container, where it runs now, over Docker's exec stream. */
@@ -187,6 +203,53 @@ export interface ReclaimedVolume {
   readonly dataset: string;
   /** What its data ends with. */
   readonly snapshot?: string;
+}
+
+/** What a failover would do, as far as it is known now. */
+export interface FailoverLook {
+  readonly app: AppName;
+  /** The nodes that are lost. Empty: nothing has to be taken over, the application only has to start. */
+  readonly from: readonly NodeName[];
+  readonly to: NodeName;
+  /** Other nodes that cannot be reached. */
+  readonly away: readonly NodeName[];
+  readonly volumes: readonly FailoverVolume[];
+  /** Everything written after this moment is lost (milliseconds since 1970). Absent: nothing is taken over. */
+  readonly lostSince?: number;
+  /** What follows the take-over. */
+  readonly plan: Plan;
+}
+
+export interface FailoverReport extends FailoverLook {
+  readonly proofs: readonly FailoverProof[];
+  /** The file with the receipt, on the new node. Absent: nothing had to be taken over. */
+  readonly receipt?: string;
+}
+
+/** How the caller makes certain that a node writes no more. drover runs the command of a fence itself. */
+export type FailoverWay =
+  | { readonly kind: 'fence'; readonly command: string }
+  | { readonly kind: 'powered-off' }
+  /** From a failover of another application in the same call. */
+  | { readonly kind: 'proven'; readonly proof: FailoverProof };
+
+export interface FailoverRequest {
+  readonly app: AppName;
+  /** Absent: a node that no newer copy forbids. */
+  readonly to?: NodeName;
+  /** Goes on although no other node confirms that the lost one is silent. */
+  readonly isAlone?: boolean;
+  /** Looks, and changes nothing. */
+  readonly isDryRun?: boolean;
+  readonly onStage?: (stage: FailoverStage, text: string) => void;
+  /** Events of the steps after the take-over. */
+  readonly onEvent?: (event: EngineEventBody) => void;
+  /** Called before the proof. Throws where the loss is not accepted. */
+  readonly accept?: (look: FailoverLook) => Promise<void>;
+  /** Throws where there is no proof. */
+  readonly prove: (node: NodeName, look: FailoverLook) => Promise<FailoverWay>;
+  /** Called when the new node owns the volumes, before the application starts. */
+  readonly onTaken?: (to: NodeName) => Promise<void>;
 }
 
 export interface SnapshotRef {

@@ -103,6 +103,16 @@ export interface VolumeStore {
     next: Pick<VolumeProperties, 'deployment' | 'record'> & { readonly owner: string; readonly epoch: number },
     signal: AbortSignal,
   ): Promise<Mounted>;
+  /**
+   * Makes copies the owner's without a release, for a failover. First takes the snapshot of each one, where it is missing,
+   * and then sets role owner, owner and epoch: where zfs can (2.2), all of it in one transaction for all of them together.
+   * Compares and throws as `setProperties` does, before the first change. Mounts nothing.
+   */
+  takeOver(
+    takes: readonly TakeOver[],
+    next: { readonly owner: string; readonly deployment: DeploymentName },
+    signal: AbortSignal,
+  ): Promise<void>;
   mount(dataset: string, signal: AbortSignal): Promise<void>;
   /** Throws `volume-busy` naming the processes that hold it. No-op where it is not mounted. Never forced. */
   unmount(dataset: string, signal: AbortSignal): Promise<void>;
@@ -140,6 +150,13 @@ export interface VolumeStore {
    * dataset with the volume id `retiredAs`. Everything happens, or nothing. Throws as `setProperties` does.
    */
   swap(swaps: readonly VolumeSwap[], signal: AbortSignal): Promise<void>;
+}
+
+/** A copy as the caller saw it, its next epoch, and the name of the snapshot of what it begins with. */
+export interface TakeOver {
+  readonly seen: SeenVolume;
+  readonly epoch: number;
+  readonly snapshot: string;
 }
 
 /** A volume as the caller saw it, and the clone that takes its place. */

@@ -11,6 +11,8 @@ export interface Act {
   readonly words: readonly (readonly [word: string, about: string])[];
   /** An option that must be given. */
   readonly option?: readonly [flags: string, about: string];
+  /** More options. */
+  readonly options?: readonly (readonly [flags: string, about: string])[];
   /** Command lines for the help, without `drover`. */
   readonly examples: readonly string[];
   /**
@@ -128,6 +130,30 @@ export const acts = {
     words: [app],
     option: ['--on <node>', 'name or address of the node that has the copies'],
     examples: ['reclaim db --on node2', 'reclaim db --on node2 --yes'],
+    effect: 'interrupts',
+    needs: 'nothing',
+  },
+  failOver: {
+    verb: 'failover',
+    about:
+      'start applications of a lost node on another one, from the copies there, after a proof that the node is off',
+    words: [['[app]', 'application; or give --node']],
+    options: [
+      ['--to <node>', 'node that continues (default: the one with the newest copies)'],
+      ['--node <node>', 'every application of this lost node, in the order of their dependencies'],
+      ['--fenced-by <command>', 'proof: run this command here; it switches the lost node off and then exits with 0'],
+      ['--powered-off', 'proof: you type the name of the lost node, to say that it is switched off'],
+      ['--i-have-powered-it-off <node>', 'the same for scripts: the name of the lost node'],
+      ['--accept-loss [age]', 'what was written after the newest copy is lost; with AGE (10m) only if it is not older'],
+      ['--alone', 'go on although no third node can be reached to confirm that the lost one is silent'],
+      ['--dry-run', 'show what would happen and what would be lost, and change nothing'],
+    ],
+    examples: [
+      'failover db --to node2 --dry-run',
+      'failover db --to node2',
+      'failover db --to node2 --powered-off',
+      'failover --node node1 --i-have-powered-it-off node1 --accept-loss 10m',
+    ],
     effect: 'interrupts',
     needs: 'nothing',
   },

@@ -165,6 +165,8 @@ export interface NodeSettings {
   readonly mesh?: string;
   /** Like `Settings.listen`, for this node only. */
   readonly listen?: readonly string[];
+  /** Command for a shell on drover's machine. It cuts the node off, and exits with 0 when the node is off. */
+  readonly fence?: string;
 }
 
 /** Settings of the cluster: defaults, overridden by drover.yml. */

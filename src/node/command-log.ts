@@ -211,6 +211,7 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
   const zfs = (...words: readonly (string | undefined)[]): void => say(line('zfs', ...words));
   return {
     ...store,
+    ...loggedOwnership(store, say),
     create: (volume, wanted, signal) => {
       const { application, limitBytes } = wanted;
       const limit = limitBytes === undefined ? [] : ['-o', `refquota=${limitBytes}`];
@@ -220,21 +221,6 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
     setLimit: (dataset, limitBytes, signal) => {
       zfs('set', `refquota=${limitBytes ?? 'none'}`, dataset);
       return store.setLimit(dataset, limitBytes, signal);
-    },
-    setProperties: (seen, next, signal) => {
-      zfs('set', ...assignments(next), seen.dataset);
-      return store.setProperties(seen, next, signal);
-    },
-    freeze: (seen, tag, signal) => {
-      zfs('unmount', seen.dataset);
-      zfs('set', ...assignments({ role: 'frozen' }), seen.dataset);
-      zfs('snapshot', mark(seen.dataset, snapshotName(seen.epoch, 'N')));
-      return store.freeze(seen, tag, signal);
-    },
-    acquire: (seen, next, signal) => {
-      zfs('set', ...assignments({ role: 'owner', ...next }), seen.dataset);
-      zfs('mount', seen.dataset);
-      return store.acquire(seen, next, signal);
     },
     mount: (dataset, signal) => {
       zfs('mount', dataset);
@@ -267,6 +253,36 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
     clone: (dataset, snapshot, target, signal) => {
       zfs('clone', '-o', 'readonly=on', '-o', 'canmount=noauto', mark(dataset, snapshot), target);
       return store.clone(dataset, snapshot, target, signal);
+    },
+  };
+}
+
+type Ownership = Pick<VolumeStore, 'setProperties' | 'freeze' | 'acquire' | 'takeOver' | 'swap'>;
+
+function loggedOwnership(store: VolumeStore, say: Say): Ownership {
+  const zfs = (...words: readonly string[]): void => say(line('zfs', ...words));
+  return {
+    setProperties: (seen, next, signal) => {
+      zfs('set', ...assignments(next), seen.dataset);
+      return store.setProperties(seen, next, signal);
+    },
+    freeze: (seen, tag, signal) => {
+      zfs('unmount', seen.dataset);
+      zfs('set', ...assignments({ role: 'frozen' }), seen.dataset);
+      zfs('snapshot', mark(seen.dataset, snapshotName(seen.epoch, 'N')));
+      return store.freeze(seen, tag, signal);
+    },
+    acquire: (seen, next, signal) => {
+      zfs('set', ...assignments({ role: 'owner', ...next }), seen.dataset);
+      zfs('mount', seen.dataset);
+      return store.acquire(seen, next, signal);
+    },
+    takeOver: (takes, { owner, deployment }, signal) => {
+      for (const { seen, epoch, snapshot } of takes) {
+        zfs('snapshot', mark(seen.dataset, snapshot));
+        zfs('set', ...assignments({ role: 'owner', owner, epoch, deployment }), seen.dataset);
+      }
+      return store.takeOver(takes, { owner, deployment }, signal);
     },
     swap: (swaps, signal) => {
       const pairs = swaps.map(({ seen, target }) => `${line(target)} takes the place of ${line(seen.dataset)}`);

@@ -10,6 +10,7 @@ import { createDeadMan } from './dead-man.ts';
 import { createDockerImports } from './docker/imports.ts';
 import { createDockerRuntime } from './docker/runtime.ts';
 import { createNodeDoctor } from './doctor/examine-node.ts';
+import { createFailoverReceipts } from './failover-receipts.ts';
 import type { Fence } from './fence.ts';
 import { createFigures } from './figures.ts';
 import { canonicalAddress } from './network/proxy-rules.ts';
@@ -104,6 +105,7 @@ export function createNodeClient(
     network: createNetworkControl(connection, [meshAddress], containers.targets),
     mutex: createNodeMutex(connection, fence),
     deadMan: createDeadMan(connection),
+    failovers: createFailoverReceipts(connection),
     doctor: createNodeDoctor({ connection, pool: settings.pool, root: volumes.root, meshAddress }),
     prepareSwitch: (side, signal) => connection.prepare(switchScripts[side], signal),
     close: () => connection.close(),

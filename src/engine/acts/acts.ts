@@ -16,6 +16,7 @@ import {
   type Seat,
   withContext,
 } from './context.ts';
+import { failOver } from './failover.ts';
 import { reclaimVolumes } from './reclaim.ts';
 import { rollBack } from './roll-back.ts';
 import { cloneSnapshot, snapshotVolumes } from './snapshots.ts';
@@ -82,6 +83,8 @@ export function createActs(input: ActsInput): Acts {
       act(`reclaim the volumes of "${app}" on "${node}"`, signal, (context) =>
         reclaimVolumes(context, app, node, signal),
       ),
+    failOver: (request, signal) =>
+      act(`fail "${request.app}" over`, signal, (context) => failOver(context, request, signal)),
     zfs: async (node, signal) => {
       const client = await input.clusterOf(await input.config()).node(node, signal);
       return client.volumes.details(signal);

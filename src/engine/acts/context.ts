@@ -19,7 +19,7 @@ import type { EngineDeps } from '../types.ts';
 
 /** What acts need of the engine. */
 export interface ActsInput {
-  readonly deps: Pick<EngineDeps, 'owner' | 'now' | 'sleep'>;
+  readonly deps: Pick<EngineDeps, 'owner' | 'now' | 'sleep' | 'runHere'>;
   /** The configuration in force: of the files, or the last good one. Throws AppError where there is none. */
   readonly config: () => Promise<Config>;
   readonly clusterOf: (config: Config) => Cluster;

@@ -7,7 +7,8 @@ import type { NodeClient } from '../node-client.ts';
 import type { ReclaimedVolume } from '../types.ts';
 import { type ActContext, cannot, lockNode, refuseOthers, volumesOf } from './context.ts';
 
-interface LockedNode {
+/** A reachable node whose lock the act holds. */
+export interface LockedNode {
   readonly node: NodeName;
   readonly client: NodeClient;
   readonly guarded: AbortSignal;
@@ -47,7 +48,8 @@ export async function reclaimVolumes(
   });
 }
 
-async function lockAll(context: ActContext, signal: AbortSignal): Promise<LockedNode[]> {
+/** Takes the locks of all reachable nodes. */
+export async function lockAll(context: ActContext, signal: AbortSignal): Promise<LockedNode[]> {
   const locked: LockedNode[] = [];
   for (const node of Object.keys(context.state.nodes).toSorted()) {
     if (context.state.nodes[node]?.status !== 'reachable') continue;
@@ -56,7 +58,8 @@ async function lockAll(context: ActContext, signal: AbortSignal): Promise<Locked
   return locked;
 }
 
-async function copiesOn({ node, client, guarded }: LockedNode): Promise<Copy[]> {
+/** The datasets of a locked node. */
+export async function copiesOn({ node, client, guarded }: LockedNode): Promise<Copy[]> {
   return (await client.volumes.list(guarded)).map((volume) => ({ node, volume }));
 }
 

@@ -1,17 +1,14 @@
-import { type ClusterState, freshFacts, type Volume } from '../../model/cluster.ts';
+import { freshFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import { mountedElsewhere } from '../../model/foreign-mounts.ts';
 import type { Action, Plan, Step } from '../../model/plan.ts';
-import { createSemaphores } from '../../model/semaphore.ts';
 import type { NodeClient } from '../node-client.ts';
-import { execute } from '../run/execute.ts';
-import { nodesToLock } from '../run/locks.ts';
 import { runsWith } from '../run/perform-container.ts';
 import { planReturn } from '../run/recover.ts';
-import { createTransferSlots, type RunContext } from '../run/step-context.ts';
 import type { SnapshotRef } from '../types.ts';
 import { type ActContext, cannot, explainLost, findOwned, lockNode, unusedMark, volumesOf } from './context.ts';
+import { runPlan } from './run-plan.ts';
 
 const keptMark = '-before-';
 
@@ -49,7 +46,7 @@ export async function rollBack(
   const ids = volumes.map(({ volume }) => volume.id);
   const users = usersOf(context, app, node, ids);
   try {
-    await run(context, stopPlan(app, node, users, ids), context.state, signal);
+    await runPlan(context, stopPlan(app, node, users, ids), context.state, signal);
     // The node refuses the swap if a volume is not as it was seen, because another run has taken it over.
     await client.volumes.swap(swaps, guarded);
   } catch (error) {
@@ -157,34 +154,6 @@ function stopPlan(app: AppName, node: NodeName, users: readonly AppName[], volum
   return { revision: '', steps: [...stops, ...freezes], blocked: [], notes: [] };
 }
 
-/** Executes a plan without events, because it belongs to no run. */
-async function run(context: ActContext, plan: Plan, state: ClusterState, signal: AbortSignal): Promise<void> {
-  const { config, cluster, input, locks } = context;
-  await locks.take(nodesToLock(plan, state), signal);
-  const shared: RunContext = {
-    config,
-    state,
-    cluster,
-    now: input.deps.now,
-    sleep: input.deps.sleep,
-    emit: () => undefined,
-    transfers: createTransferSlots(),
-    tables: createSemaphores(1),
-    fills: createSemaphores(1),
-    released: new Map(),
-    sent: () => undefined,
-  };
-  const { outcomes } = await execute(plan, shared, { hard: signal, soft: never, lost: locks.lost });
-  signal.throwIfAborted();
-  for (const outcome of outcomes.values()) {
-    if (outcome.result !== 'failed') continue;
-    const { code, message, hint, retryable } = outcome.error;
-    throw new AppError(code, message, { retryable, ...(hint === undefined ? {} : { hint }) });
-  }
-}
-
-const never = new AbortController().signal;
-
 /** The planner's own steps for a configuration that wants them where their data is. */
 async function comeBack(
   context: ActContext,
@@ -197,7 +166,7 @@ async function comeBack(
   const plan = asTheyRan(context, planReturn(context.config, state, back));
   const blocker = plan.blocked[0];
   if (blocker !== undefined && plan.steps.length === 0) throw cannot(context, blocker.reason, blocker.hint);
-  await run(context, plan, state, signal);
+  await runPlan(context, plan, state, signal);
 }
 
 /** The plan with the containers as they were. Other changes in the files need a plan that a person has seen. */

@@ -91,9 +91,15 @@ export function placesOfReturn(
 /**
  * Plans to start these applications where their data is: the planner's own steps for a configuration that places them,
  * and what shares a volume with them, there, without the steps of other applications. An application whose volume
- * another one still uses is not started.
+ another one still uses is not started.
+ * `network`: with the tables of the other nodes, where no switch of the application brings them.
  */
-export function planReturn(config: Config, state: ClusterState, back: ReadonlyMap<AppName, NodeName>): Plan {
+export function planReturn(
+  config: Config,
+  state: ClusterState,
+  back: ReadonlyMap<AppName, NodeName>,
+  { network = false }: { readonly network?: boolean } = {},
+): Plan {
   const places = new Map([...back].flatMap(([app, node]) => movesWith(config, app).map((one) => [one, node] as const)));
   for (const [app, node] of back) places.set(app, node);
   const deployment = Object.fromEntries(
@@ -105,7 +111,8 @@ export function planReturn(config: Config, state: ClusterState, back: ReadonlyMa
   );
   const missing = [...new Set(places.values())].filter((node) => deployment[node] === undefined);
   for (const node of missing) deployment[node] = [...places].filter(([, to]) => to === node).map(([app]) => app);
-  const plan = keepGroups(makePlan({ ...config, deployment }, state), (group) => back.has(group), { returns: true });
+  const keeps = (group: string): boolean => back.has(group) || (network && group === 'network');
+  const plan = keepGroups(makePlan({ ...config, deployment }, state), keeps, { returns: true });
   return { ...plan, blocked: plan.blocked.filter(({ app }) => app !== undefined && back.has(app)) };
 }
 

@@ -108,6 +108,43 @@ end
 return "frozen " .. final .. " " .. string.format("%d", bytes) .. " " .. zfs.get_prop(ds, "readonly") .. "\\n" .. table.concat(rows, "\\n")
 `;
 
+/** The words of one dataset for `takeOverProgram` and its script: DATASET SNAPSHOT VOLUME ROLE OWNER EPOCH DEPLOYMENT NEXT. */
+export const takeOverWords = 8;
+
+/**
+ * NODE DEPLOYMENT, then the words of each dataset, whose expected values are empty where they must be missing: snapshots
+ * and takes over all of them, and returns `taken`, or changes nothing.
+ */
+export const takeOverProgram = `args = ...
+local argv = args["argv"]
+local node, deployment = argv[2], argv[3]
+if zfs.sync.set_prop == nil then return "it cannot set properties" end
+local snapshots, changes = {}, {}
+for first = 4, #argv, ${takeOverWords} do
+  local ds, snapshot, volume, role, owner, epoch, whose, next_epoch = table.unpack(argv, first, first + ${takeOverWords - 1})
+  local expected = { ["drover:vol"] = volume, ["drover:role"] = role, ["drover:owner"] = owner, ["drover:epoch"] = epoch, ["drover:deployment"] = whose }
+  for property, wanted in pairs(expected) do
+    local value, source = zfs.get_prop(ds, property)
+    if source ~= ds then value = nil end
+    if (value or "") ~= wanted then return property .. " of " .. ds .. " has changed" end
+  end
+  if not zfs.exists(ds .. "@" .. snapshot) then snapshots[#snapshots + 1] = ds .. "@" .. snapshot end
+  changes[#changes + 1] = { ds, "drover:owner", node }
+  changes[#changes + 1] = { ds, "drover:epoch", next_epoch }
+  changes[#changes + 1] = { ds, "drover:deployment", deployment }
+  changes[#changes + 1] = { ds, "drover:role", "owner" }
+end
+for _, snapshot in ipairs(snapshots) do
+  if zfs.check.snapshot(snapshot) ~= 0 then return "it cannot get a snapshot" end
+end
+for _, change in ipairs(changes) do
+  if zfs.check.set_prop(change[1], change[2], change[3]) ~= 0 then return change[2] .. " cannot be set" end
+end
+for _, snapshot in ipairs(snapshots) do assert(zfs.sync.snapshot(snapshot) == 0) end
+for _, change in ipairs(changes) do assert(zfs.sync.set_prop(change[1], change[2], change[3]) == 0) end
+return "taken"
+`;
+
 /**
  * Shell text: runs a program with DATASET and the remaining arguments, `n` for one that only reads. Prints what it returns
  * as JSON, or nothing where this zfs cannot run it.

@@ -4,7 +4,7 @@ import { isOurSnapshot } from '../../model/names.ts';
 import { isZfsNumber } from '../../model/untrusted.ts';
 import { guard, leaveIfLate } from '../fence.ts';
 import { checkName } from './names.ts';
-import { compareProgram, freezeProgram, runProgram } from './programs.ts';
+import { compareProgram, freezeProgram, runProgram, takeOverProgram, takeOverWords } from './programs.ts';
 import { compare, exits, hereCommands, prelude, seal, unmountCommands } from './scripts.ts';
 
 // The steps of a move while the application is down: one script for each step, because a session takes longer than the
@@ -99,6 +99,39 @@ directory=$place/data
 state=empty
 [ -z "$(find "$directory" -mindepth 1 -maxdepth 1 -print -quit)" ] || state=filled
 printf '%s\\n%s' "$state" "$directory"
+`;
+
+/**
+ * FENCE NODE DEPLOYMENT, then the words of each dataset (`takeOverWords`): takes snapshots and makes them the owner's. The
+ * datasets become writable first: they are not mounted, and after a power cut in between an owner can be written to.
+ */
+export const takeOverScript = `${prelude}
+fence=$1
+shift
+${guard}node=$1 deployment=$2 datasets=() ds=
+all=("$@")
+for ((at = 2; at < $#; at += ${takeOverWords})); do
+  ds=\${all[at]}
+  datasets+=("$ds")
+  declare -A now=()
+  facts=$(zfs get -Hp -s local -o property,value drover:vol,drover:role,drover:owner,drover:epoch,drover:deployment "$ds") || exit 1
+  while IFS=$'\t' read -r name value; do [ -z "$name" ] || now[$name]=$value; done <<<"$facts"
+  seen=("\${all[@]:at+2:5}")
+  names=(drover:vol drover:role drover:owner drover:epoch drover:deployment)
+  for i in 0 1 2 3 4; do
+    [ "\${now[\${names[i]}]-}" = "\${seen[i]}" ] || { printf '%s\n%s\n' "$ds" "$facts"; exit ${exits.conflict}; }
+  done
+  unset now
+done
+zfs set readonly=off "\${datasets[@]}" || exit 1
+ds=\${datasets[0]}
+said=${runProgram(takeOverProgram)}
+[ "$said" != '{"return":"taken"}' ] || exit 0
+for ((at = 2; at < $#; at += ${takeOverWords})); do
+  ds=\${all[at]} snapshot=\${all[at]}@\${all[at + 1]}
+  zfs list -H -t snapshot -o name "$snapshot" >/dev/null 2>&1 || zfs snapshot "$snapshot" || exit 1
+  zfs set drover:role=owner drover:owner="$node" drover:epoch="\${all[at + 7]}" drover:deployment="$deployment" "$ds" || exit 1
+done
 `;
 
 /**

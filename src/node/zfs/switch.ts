@@ -13,10 +13,10 @@ import type { NodeConnection } from '../ssh/connection.ts';
 import { checkDataset, checkName, checkProperty } from './names.ts';
 import { parseVolumes, readMarks, volumeColumns } from './output.ts';
 import { exits, setScript } from './scripts.ts';
-import { acquireScript, freezeScript, markWord, tidyScript, tidyWords } from './switch-scripts.ts';
+import { acquireScript, freezeScript, markWord, takeOverScript, tidyScript, tidyWords } from './switch-scripts.ts';
 
 /** Changes of a move. Each is one command that compares the volume with what was seen, and acts, under the node's lock. */
-export type ZfsSwitch = Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'tidy'>;
+export type ZfsSwitch = Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'takeOver' | 'tidy'>;
 
 /** The part of a store that is about ownership. */
 export function createZfsSwitch(connection: NodeConnection, root: string, fence: Fence): ZfsSwitch {
@@ -55,6 +55,25 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
       const [state, directory = ''] = result.stdout.split('\n');
       if (result.code === 0) return { directory, isEmpty: state !== 'filled' };
       throw new AppError('volume-conflict', `cannot use dataset "${dataset}" on "${node}": it has no directory "data"`);
+    },
+    async takeOver(takes, { owner, deployment }, signal) {
+      if (takes.length === 0) return;
+      checkProperty(properties.owner, owner);
+      checkProperty(properties.deployment, deployment);
+      const words = takes.flatMap(({ seen, epoch, snapshot }) => [
+        checkDataset(seen.dataset, root),
+        checkName(snapshot),
+        ...[seen.id, seen.role, seen.owner ?? '', String(seen.epoch), seen.deployment ?? '', String(epoch)],
+      ]);
+      const okCodes = [0, exits.conflict, exits.late];
+      const args = [fence.token, owner, deployment, ...words];
+      const result = await connection.script(takeOverScript, args, { signal, okCodes });
+      const [first] = takes;
+      if (first === undefined || result.code === 0) return;
+      if (result.code === exits.late) throw tooLate(`take over dataset "${first.seen.dataset}"`, node);
+      const [dataset = '', ...facts] = result.stdout.split('\n');
+      const { seen } = takes.find((one) => one.seen.dataset === dataset) ?? first;
+      throw changed(seen, node, { ...result, stdout: facts.join('\n') });
     },
     async tidy(seen, leftovers, tag, signal) {
       const dataset = checkDataset(seen.dataset, root);

@@ -8,8 +8,8 @@ import { type Copy, evidence } from './ownership.ts';
 export type ReclaimJudgement =
   | { readonly kind: 'owner'; readonly copy: Volume }
   | { readonly kind: 'reclaim'; readonly copy: Volume; readonly epoch: number }
-  /** Completes "cannot …: ". */
-  | { readonly kind: 'refused'; readonly why: string };
+  /** Completes "cannot …: ". `isOwned`: another node owns the volume and answers. */
+  | { readonly kind: 'refused'; readonly why: string; readonly isOwned?: true };
 
 /**
  * How far the epoch is raised. The lost node may have raised its own after it was last seen; if it comes back, it must
@@ -33,7 +33,9 @@ export function judgeReclaim(
   if (second !== undefined) return refused(`${quote(node)} has it twice: ${evidence(input, [own, second])}`);
   const others = copies.filter((copy) => copy !== own);
   const isOwner = own.volume.role === 'owner' && own.volume.owner === input.reachable.get(node)?.nodeId;
-  const why = findOwner(input, others) ?? (isOwner ? undefined : unfit(own)) ?? findNewer(input, own, others);
+  const owned = findOwner(input, others);
+  if (owned !== undefined) return { kind: 'refused', why: owned, isOwned: true };
+  const why = (isOwner ? undefined : unfit(own)) ?? findNewer(input, own, others);
   if (why !== undefined) return refused(why);
   if (isOwner) return { kind: 'owner', copy: own.volume };
   const epoch = Math.max(...known, ...copies.map(({ volume }) => volume.epoch)) + epochLeap;

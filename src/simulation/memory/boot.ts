@@ -22,7 +22,10 @@ export function startsAtBoot({ state, spec }: MemoryContainer): boolean {
  * the containers that Docker could not start. False while something waits. A node without boot rules does nothing.
  */
 export function runBootGate(world: MemoryWorld, machine: MemoryMachine): boolean {
-  if (machine.boot === undefined) return true;
+  if (machine.boot === undefined) {
+    machine.isOff = false;
+    return true;
+  }
   // A run of drover holds the lock.
   if (machine.lock !== undefined) return false;
   const owned = [...machine.datasets.values()].filter(
@@ -35,6 +38,7 @@ export function runBootGate(world: MemoryWorld, machine: MemoryMachine): boolean
     else if (answer === 'free') dataset.mounted = true;
     else markDiverged(world, machine, dataset);
   }
+  if (isDone) machine.isOff = false;
   for (const name of machine.wanted) {
     const container = machine.containers.get(name);
     if (container === undefined || container.state === 'running' || startIfPossible(world, machine, container)) {

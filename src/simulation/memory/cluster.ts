@@ -36,6 +36,8 @@ export interface MemoryCluster extends Cluster {
   fail(node: NodeName, operation: string, error: Error, times?: number): void;
   disconnect(node: NodeName): void;
   reconnect(node: NodeName): void;
+  /** Switched off: nothing runs there any more, and nothing reaches it. */
+  powerOff(node: NodeName): void;
   /** Power off and on: containers stopped, datasets unmounted, holds gone, locks lost. */
   reboot(node: NodeName): void;
   /** One round of the node's boot gate; false while it waits for a peer or for the lock. */
@@ -103,6 +105,7 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
     reconnect: (node) => {
       machine(node).connected = true;
     },
+    powerOff: (node) => powerOff(machine(node)),
     reboot: (node) => reboot(world, machine(node)),
     bootGate: (node) => runBootGate(world, machine(node)),
     elapse: (node) => elapse(world, machine(node)),
@@ -171,6 +174,15 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
     network: createMemoryNetwork(world, node),
     mutex: createMemoryMutex(world, node, locks),
     deadMan: createMemoryDeadMan(world, node),
+    failovers: {
+      keep: (receipt, signal) =>
+        call(world, { node, operation: 'failovers.keep', write: true }, signal, ({ failovers }) => {
+          failovers.unshift(receipt);
+          return `/var/lib/drover/failover/${receipt.application}.json`;
+        }),
+      read: (signal) =>
+        call(world, { node, operation: 'failovers.read', write: false }, signal, ({ failovers }) => [...failovers]),
+    },
     doctor: createMemoryDoctor(world, node),
     prepareSwitch: async () => undefined,
     close: async () => {},
@@ -213,8 +225,11 @@ function crash(
 const isRestarted = ({ spec }: MemoryContainer, code: number): boolean =>
   spec.restartPolicy.name === 'on-failure' ? code !== 0 : spec.restartPolicy.name !== 'never';
 
-function reboot(world: MemoryWorld, machine: MemoryMachine): void {
+function powerOff(machine: MemoryMachine): void {
   disconnect(machine);
+  // What was wanted before is decided once: at the moment when the power goes.
+  if (machine.isOff) return;
+  machine.isOff = true;
   machine.wanted.clear();
   for (const container of machine.containers.values()) {
     if (startsAtBoot(container)) machine.wanted.add(container.name);
@@ -226,6 +241,10 @@ function reboot(world: MemoryWorld, machine: MemoryMachine): void {
   }
   for (const dataset of machine.datasets.values()) dataset.mounted = false;
   machine.holds.clear();
+}
+
+function reboot(world: MemoryWorld, machine: MemoryMachine): void {
+  powerOff(machine);
   // The timers are gone: a recorded dead-man acts as soon as the node is up and its peers have answered.
   elapse(world, machine);
   for (const [app, armed] of machine.armed) machine.armed.set(app, { ...armed, asksFirst: true });

@@ -57,6 +57,8 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     lock: undefined,
     audit: [],
     armed: new Map(),
+    failovers: [],
+    isOff: false,
     foreignMounts: new Map(),
     adopted: new Map(),
     wanted: new Set(),

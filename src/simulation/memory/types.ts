@@ -12,6 +12,7 @@ import type {
 } from '../../model/cluster.ts';
 import type { AppName, DeploymentName, NodeName, VolumeId } from '../../model/config.ts';
 import type { ProvisionStep, SystemReading } from '../../model/examination.ts';
+import type { FailoverReceipt } from '../../model/failover.ts';
 import type { FoundContainer, FoundDocker, FoundVolume } from '../../model/found-docker.ts';
 import type { AuditLine } from '../../model/history.ts';
 import type { HeldPort } from '../../model/name-table.ts';
@@ -261,6 +262,8 @@ export interface MemoryMachine {
   /** Files and folders that containers can bind. */
   readonly paths: ReadonlySet<string>;
   connected: boolean;
+  /** Switched off, or its boot gate has not decided since about what it owned: it is no writer. */
+  isOff: boolean;
   txg: number;
   readonly datasets: Map<string, MemoryDataset>;
   readonly containers: Map<string, MemoryContainer>;
@@ -276,6 +279,8 @@ export interface MemoryMachine {
   /** The record of runs that locked it. */
   readonly audit: AuditLine[];
   readonly armed: Map<AppName, MemoryArmed>;
+  /** Receipts of failovers, the newest first. */
+  readonly failovers: FailoverReceipt[];
   /** Foreign mounts: the program that has one, by dataset. */
   readonly foreignMounts: Map<string, string>;
   /** Containers that Docker should have started at boot, and could not while the gate was closed. */

@@ -67,7 +67,7 @@ function createMemorySwitch(
   world: MemoryWorld,
   node: NodeName,
   fence: MemoryFence,
-): Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'tidy'> {
+): Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'takeOver' | 'tidy'> {
   const { read, write } = callsOf(world, node, 'volumes');
   return {
     setProperties: (seen, next, signal) =>
@@ -92,6 +92,16 @@ function createMemorySwitch(
         setProperties(dataset, node, seen, { ...next, role: 'owner' });
         mount(dataset, node);
         return { directory: `/${dataset.name}/data`, isEmpty: dataset.content.bytes === 0 };
+      }),
+    takeOver: (takes, next, signal) =>
+      write('takeOver', signal, (machine) => {
+        fence(machine);
+        for (const { seen } of takes) compare(getDataset(machine, seen.dataset), node, seen);
+        for (const { seen, epoch, snapshot } of takes) {
+          const dataset = getDataset(machine, seen.dataset);
+          if (findSnapshot(dataset, snapshot) === undefined) takeSnapshots(world, machine, [dataset], snapshot);
+          setProperties(dataset, node, seen, { ...next, role: 'owner', epoch });
+        }
       }),
     tidy: (seen, leftovers, tag, signal) =>
       write('tidy', signal, (machine) => {

@@ -227,7 +227,9 @@ export function checkInvariants(world: MemoryWorld): void {
   for (const machine of world.machines.values()) {
     for (const dataset of machine.datasets.values()) {
       const { volume, role } = dataset.properties;
-      if (volume !== undefined && role === 'owner') owners.set(volume, [...(owners.get(volume) ?? []), machine.name]);
+      const isOld = machine.isOff && !dataset.mounted;
+      if (volume !== undefined && role === 'owner' && !isOld)
+        owners.set(volume, [...(owners.get(volume) ?? []), machine.name]);
     }
     for (const container of machine.containers.values()) {
       if (container.state !== 'running' || !container.managed) continue;

@@ -494,6 +494,7 @@ describe('usage', () => {
       'doctor',
       'exec',
       'export',
+      'failover',
       'history',
       'import',
       'init',
