@@ -113,6 +113,12 @@ export interface VolumeStore {
     next: { readonly owner: string; readonly deployment: DeploymentName },
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Keeps a copy that does not fit the owner's any more: its dataset gets another name, role retired and an id of its own.
+   * With `next`, a new copy begins with one of its snapshots: a clone, promoted, so that it has the snapshots up to that
+   * one. Compares and throws as `setProperties` does; after an interruption the same call finishes it. Destroys nothing.
+   */
+  setAside(seen: SeenVolume, aside: Aside, signal: AbortSignal): Promise<void>;
   mount(dataset: string, signal: AbortSignal): Promise<void>;
   /** Throws `volume-busy` naming the processes that hold it. No-op where it is not mounted. Never forced. */
   unmount(dataset: string, signal: AbortSignal): Promise<void>;
@@ -150,6 +156,19 @@ export interface VolumeStore {
    * dataset with the volume id `retiredAs`. Everything happens, or nothing. Throws as `setProperties` does.
    */
   swap(swaps: readonly VolumeSwap[], signal: AbortSignal): Promise<void>;
+}
+
+/** Where a copy is kept that is set aside, and what takes its place. */
+export interface Aside {
+  /** Full name; it may have it already. */
+  readonly dataset: string;
+  readonly retiredAs: VolumeId;
+  readonly next?: {
+    /** Full name of the new copy, and the snapshot that it begins with. */
+    readonly dataset: string;
+    readonly snapshot: string;
+    readonly properties: Omit<VolumeProperties, 'role' | 'record'>;
+  };
 }
 
 /** A copy as the caller saw it, its next epoch, and the name of the snapshot of what it begins with. */

@@ -257,7 +257,7 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
   };
 }
 
-type Ownership = Pick<VolumeStore, 'setProperties' | 'freeze' | 'acquire' | 'takeOver' | 'swap'>;
+type Ownership = Pick<VolumeStore, 'setProperties' | 'freeze' | 'acquire' | 'takeOver' | 'setAside' | 'swap'>;
 
 function loggedOwnership(store: VolumeStore, say: Say): Ownership {
   const zfs = (...words: readonly string[]): void => say(line('zfs', ...words));
@@ -283,6 +283,17 @@ function loggedOwnership(store: VolumeStore, say: Say): Ownership {
         zfs('set', ...assignments({ role: 'owner', owner, epoch, deployment }), seen.dataset);
       }
       return store.takeOver(takes, { owner, deployment }, signal);
+    },
+    setAside: (seen, aside, signal) => {
+      const { dataset, retiredAs, next } = aside;
+      if (seen.dataset !== dataset) zfs('rename', seen.dataset, dataset);
+      if (next !== undefined) {
+        zfs('clone', mark(dataset, next.snapshot), next.dataset);
+        zfs('promote', next.dataset);
+        zfs('set', ...assignments({ ...next.properties, role: 'replica' }), next.dataset);
+      }
+      zfs('set', ...assignments({ role: 'retired', volume: retiredAs }), dataset);
+      return store.setAside(seen, aside, signal);
     },
     swap: (swaps, signal) => {
       const pairs = swaps.map(({ seen, target }) => `${line(target)} takes the place of ${line(seen.dataset)}`);

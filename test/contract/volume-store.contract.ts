@@ -626,6 +626,85 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(before.find((one) => one.dataset === `${dataset}-swap`)).toBeUndefined();
     });
 
+    it('takes over copies together, with a snapshot of what they begin with, or none of them', async () => {
+      const [one, other] = [await made('take-one'), await made('take-other')];
+      for (const volume of [one, other]) {
+        await subject.write(volume.dataset, MiB);
+        await store.freeze(volume, 'drover', signal);
+        const given = { role: 'replica', owner: 'node-b', epoch: 1 } as const;
+        await store.setProperties({ ...volume, role: 'frozen' }, given, signal);
+      }
+      const copies = [await get(one.id), await get(other.id)];
+      const take = (seen: Volume, epoch = 1001) => ({ seen, epoch, snapshot: `drover-failover-e${epoch}` });
+      const next = { owner: 'node-a', deployment: 'contract' };
+      const [first, second] = copies;
+      if (first === undefined || second === undefined) return expect.fail('no copies');
+      const error = await failure(store.takeOver([take(first), take({ ...second, epoch: 7 })], next, signal));
+      expect([error.code, error.message]).toEqual(['volume-conflict', expect.stringContaining(second.dataset)]);
+      expect([await get(one.id), await get(other.id)]).toEqual(copies);
+      await store.takeOver(
+        copies.map((copy) => take(copy)),
+        next,
+        signal,
+      );
+      for (const { id, snapshots } of copies) {
+        const now = await get(id);
+        expect(now).toMatchObject({ role: 'owner', owner: 'node-a', epoch: 1001, mounted: false });
+        expect(now.snapshots.map(({ name }) => name)).toEqual([
+          ...snapshots.map(({ name }) => name),
+          'drover-failover-e1001',
+        ]);
+        await store.mount(now.dataset, signal);
+        await subject.write(now.dataset, 1024);
+        expect((await get(id)).writtenBytes).toBeGreaterThan(0);
+      }
+    });
+
+    it('sets a copy aside, and begins a new one with a snapshot of it', async () => {
+      const volume = await made('aside');
+      await subject.write(volume.dataset, MiB);
+      await store.snapshot(volume.dataset, 'drover-e1-1', signal);
+      await subject.write(volume.dataset, MiB);
+      await store.snapshot(volume.dataset, 'diverged-e1', signal);
+      await store.unmount(volume.dataset, signal);
+      await store.setProperties(volume, { role: 'diverged' }, signal);
+      const seen = await get(volume.id);
+      const dataset = `${volume.dataset}-diverged-1`;
+      const id = randomUUID();
+      const properties = { volume: id, application: 'aside', owner: 'node-b', epoch: 9, deployment: 'contract' };
+      const next = {
+        dataset: volume.dataset,
+        snapshot: 'drover-e1-1',
+        properties: { ...properties, volume: volume.id },
+      };
+      const aside = { dataset, retiredAs: `${volume.id}-diverged-1`, next };
+      expect((await failure(store.setAside({ ...seen, epoch: 8 }, aside, signal))).code).toBe('volume-conflict');
+      await store.setAside(seen, aside, signal);
+      const copy = await get(volume.id);
+      expect(copy).toMatchObject({ role: 'replica', owner: 'node-b', epoch: 9, dataset: volume.dataset });
+      expect(copy).toMatchObject({ mounted: false, writtenBytes: 0, application: 'aside', deployment: 'contract' });
+      expect(copy.snapshots).toEqual(seen.snapshots.slice(0, 1));
+      const kept = await get(aside.retiredAs);
+      expect(kept).toMatchObject({ role: 'retired', dataset, epoch: 1 });
+      expect(kept.snapshots.map(({ guid }) => guid)).toEqual(seen.snapshots.slice(1).map(({ guid }) => guid));
+      expect(kept.referencedBytes).toBeGreaterThanOrEqual(2 * MiB);
+    });
+
+    it('sets a copy aside without a new one, also where it has its new name already', async () => {
+      const volume = await made('aside-alone');
+      await store.unmount(volume.dataset, signal);
+      await store.setProperties(volume, { role: 'diverged' }, signal);
+      const seen = await get(volume.id);
+      const aside = { dataset: `${volume.dataset}-diverged-2`, retiredAs: `${volume.id}-diverged-2` };
+      await store.setAside(seen, aside, signal);
+      expect(await find(volume.id)).toBeUndefined();
+      const kept = await get(aside.retiredAs);
+      expect(kept).toMatchObject({ role: 'retired', dataset: aside.dataset });
+      await store.setProperties(kept, { role: 'diverged', volume: volume.id }, signal);
+      await store.setAside(await get(volume.id), aside, signal);
+      expect(await get(aside.retiredAs)).toMatchObject({ role: 'retired', dataset: aside.dataset });
+    });
+
     it('touches nothing that is not below its root', async (context) => {
       if (!subject.strictNames) return context.skip('this store trusts its caller');
       for (const dataset of ['drover', 'tank/x', `${store.datasetName('v', 'a')}/../..`, '-r', 'drover/volumes']) {

@@ -1,5 +1,6 @@
 import { guard } from '../fence.ts';
-import { exits, prelude } from './scripts.ts';
+import { asideProgram, runProgram } from './programs.ts';
+import { compare, exits, prelude } from './scripts.ts';
 import { tuningColumns } from './tuning.ts';
 
 // As in scripts.ts: fixed texts, data only through arguments. `zfs program` runs Lua in the kernel, in one transaction
@@ -112,6 +113,35 @@ end
 return "swapped"
 LUA
 ) || { printf '%s\\n' "$said" >&2; exit 1; }
+`;
+
+/**
+ * FENCE DATASET ASIDE VOLUME COPY SNAPSHOT EXPECTED… -- ASSIGNMENTS…: renames the dataset to ASIDE and makes it a retired one
+ * with the id VOLUME. With COPY, a clone of its snapshot becomes a volume there by the assignments. Each step is left out
+ * where an earlier run has done it; without channel programs the clone becomes the volume first, so that there is always one.
+ */
+export const asideScript = `${prelude}
+fence=$1 ds=$2 aside=$3 retired=$4 copy=$5 snapshot=$6 columns=
+shift 6
+${guard}${compare}
+! grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || { echo "it is mounted" >&2; exit ${exits.busy}; }
+[ "$ds" = "$aside" ] || zfs rename "$ds" "$aside" || exit 1
+zfs set readonly=on "$aside" || exit 1
+if [ -n "$copy" ]; then
+  if ! zfs list -H -o name "$copy" >/dev/null 2>&1; then
+    options=(-o canmount=noauto -o readonly=on -o setuid=off -o devices=off)
+    while IFS=$'\t' read -r name value; do [ -z "$name" ] || options+=(-o "$name=$value"); done \
+      <<<"$(zfs get -Hp -s local -o property,value ${tuningColumns.join(',')} "$aside")"
+    zfs clone "\${options[@]}" "$aside@$snapshot" "$copy" || exit 1
+  fi
+  ds=$copy
+  set -- "$aside" "$retired" "$@"
+  said=${runProgram(asideProgram)}
+  [ "$said" != '{"return":"aside"}' ] || exit 0
+  case $(zfs get -H -o value origin "$copy") in "$aside@"*) zfs promote "$copy" || exit 1 ;; esac
+  zfs set "\${@:3}" "$copy" || exit 1
+fi
+zfs set drover:role=retired drover:vol="$retired" "$aside"
 `;
 
 /** ROOT SEPARATOR: prints sizes and times of datasets and snapshots, drover's own properties, and the holds. */

@@ -146,6 +146,28 @@ return "taken"
 `;
 
 /**
+ * COPY ASIDE VOLUME ASSIGNMENTS…: promotes the clone, makes it a volume by the assignments, and makes its origin a retired
+ * one with the id VOLUME. Returns `aside`, or changes nothing.
+ */
+export const asideProgram = `args = ...
+local argv = args["argv"]
+local copy, aside, retired = argv[1], argv[2], argv[3]
+if zfs.sync.set_prop == nil or zfs.sync.promote == nil then return "it cannot set properties" end
+local changes = { { aside, "drover:vol", retired }, { aside, "drover:role", "retired" } }
+for at = 4, #argv do
+  local name, value = string.match(argv[at], "^([^=]*)=(.*)$")
+  if name ~= "readonly" then changes[#changes + 1] = { copy, name, value } end
+end
+if zfs.check.promote(copy) ~= 0 then return "it cannot be promoted" end
+for _, change in ipairs(changes) do
+  if zfs.check.set_prop(change[1], change[2], change[3]) ~= 0 then return change[2] .. " cannot be set" end
+end
+assert(zfs.sync.promote(copy) == 0)
+for _, change in ipairs(changes) do assert(zfs.sync.set_prop(change[1], change[2], change[3]) == 0) end
+return "aside"
+`;
+
+/**
  * Shell text: runs a program with DATASET and the remaining arguments, `n` for one that only reads. Prints what it returns
  * as JSON, or nothing where this zfs cannot run it.
  */

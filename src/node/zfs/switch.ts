@@ -10,13 +10,17 @@ import type { CommandResult } from '../command.ts';
 import { type Fence, tooLate } from '../fence.ts';
 import { parseJson, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
+import { asideScript } from './copy-scripts.ts';
 import { checkDataset, checkName, checkProperty } from './names.ts';
 import { parseVolumes, readMarks, volumeColumns } from './output.ts';
 import { exits, setScript } from './scripts.ts';
 import { acquireScript, freezeScript, markWord, takeOverScript, tidyScript, tidyWords } from './switch-scripts.ts';
 
 /** Changes of a move. Each is one command that compares the volume with what was seen, and acts, under the node's lock. */
-export type ZfsSwitch = Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'takeOver' | 'tidy'>;
+export type ZfsSwitch = Pick<
+  VolumeStore,
+  'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'takeOver' | 'setAside' | 'tidy'
+>;
 
 /** The part of a store that is about ownership. */
 export function createZfsSwitch(connection: NodeConnection, root: string, fence: Fence): ZfsSwitch {
@@ -74,6 +78,15 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
       const [dataset = '', ...facts] = result.stdout.split('\n');
       const { seen } = takes.find((one) => one.seen.dataset === dataset) ?? first;
       throw changed(seen, node, { ...result, stdout: facts.join('\n') });
+    },
+    async setAside(seen, { dataset, retiredAs, next }, signal) {
+      const from = checkDataset(seen.dataset, root);
+      checkProperty(properties.volume, retiredAs);
+      const copy = next === undefined ? ['', ''] : [checkDataset(next.dataset, root), checkName(next.snapshot)];
+      const words = next === undefined ? [] : assignments({ ...next.properties, role: 'replica' });
+      const before = [from, checkDataset(dataset, root), retiredAs, ...copy];
+      const result = await act(asideScript, before, seen, words, signal);
+      if (result.code === exits.busy) throw busy(from, node, result);
     },
     async tidy(seen, leftovers, tag, signal) {
       const dataset = checkDataset(seen.dataset, root);

@@ -1,14 +1,14 @@
-import type { VolumeStore, VolumeSwap, ZfsDataset } from '../../engine/volume-store.ts';
+import type { Aside, SeenVolume, VolumeStore, VolumeSwap, ZfsDataset } from '../../engine/volume-store.ts';
 import type { NodeName } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { getDataset, getSnapshot, newDataset, usedBytes } from './datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './types.ts';
-import type { MemoryFence } from './volumes.ts';
+import { compare, type MemoryFence } from './volumes.ts';
 import { callsOf, type MemoryWorld, refused } from './world.ts';
 
 /** What users do with snapshots: list them, clone them, go back to one. */
-export type MemoryCopies = Pick<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'>;
+export type MemoryCopies = Pick<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap' | 'setAside'>;
 
 /** The part of a node's store that is about the content of snapshots, with ZFS's errors. */
 export function createMemoryCopies(world: MemoryWorld, node: NodeName, fence: MemoryFence): MemoryCopies {
@@ -22,6 +22,11 @@ export function createMemoryCopies(world: MemoryWorld, node: NodeName, fence: Me
       write('swap', signal, (machine) => {
         fence(machine);
         swapAll(machine, swaps);
+      }),
+    setAside: (seen, aside, signal) =>
+      write('setAside', signal, (machine) => {
+        fence(machine);
+        setAside(world, machine, seen, aside);
       }),
   };
 }
@@ -60,6 +65,31 @@ function clone(world: MemoryWorld, machine: MemoryMachine, name: string, snapsho
     filled: dataset.filled,
     origin: { dataset: name, snapshot },
   });
+}
+
+function setAside(world: MemoryWorld, machine: MemoryMachine, seen: SeenVolume, aside: Aside): void {
+  const before = getDataset(machine, seen.dataset);
+  compare(before, machine.name, seen);
+  if (before.mounted) throw new AppError('volume-busy', `cannot rename "${before.name}": it is mounted`);
+  const { next } = aside;
+  if (next !== undefined) getSnapshot(machine, before, next.snapshot);
+  if (before.name !== aside.dataset && machine.datasets.has(aside.dataset))
+    throw refused('rename', aside.dataset, machine.name, 'dataset already exists');
+  const kept = { ...before, name: aside.dataset, readonly: true };
+  machine.datasets.delete(before.name);
+  machine.datasets.set(kept.name, kept);
+  for (const other of machine.datasets.values()) {
+    if (other.origin?.dataset === before.name) other.origin = { ...other.origin, dataset: kept.name };
+  }
+  if (next !== undefined) {
+    clone(world, machine, kept.name, next.snapshot, next.dataset);
+    const copy = getDataset(machine, next.dataset);
+    promote(machine, copy);
+    copy.tuning = kept.tuning;
+    const { flags } = kept.properties;
+    copy.properties = { ...next.properties, role: 'replica', ...defined({ flags }) };
+  }
+  kept.properties = { ...kept.properties, role: 'retired', volume: aside.retiredAs };
 }
 
 /** Every change is checked before the first one is made. */

@@ -118,7 +118,7 @@ export function createMemoryVolumes(
   world: MemoryWorld,
   node: NodeName,
   fence: MemoryFence,
-): Omit<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'> {
+): Omit<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap' | 'setAside'> {
   const { read, write } = callsOf(world, node, 'volumes');
   return {
     ...createMemorySwitch(world, node, fence),
@@ -236,7 +236,7 @@ function mount(dataset: MemoryDataset, node: NodeName): void {
 }
 
 /** Throws where the dataset is not as it was seen; with a guid, also where its content differs. */
-function compare(dataset: MemoryDataset, node: NodeName, seen: SeenVolume | SeenWhole): void {
+export function compare(dataset: MemoryDataset, node: NodeName, seen: SeenVolume | SeenWhole): void {
   const conflict = (why: string) =>
     new AppError('volume-conflict', `cannot set properties of "${dataset.name}" on "${node}": ${why}`);
   const now = dataset.properties;
