@@ -4,6 +4,7 @@ import { actOn } from './act-on.ts';
 import { exec } from './commands/exec.ts';
 import { type FailoverOptions, failover } from './commands/failover.ts';
 import { reclaim } from './commands/reclaim.ts';
+import { reseed } from './commands/reseed.ts';
 import { clone, rollback } from './commands/rollback.ts';
 import { volumes } from './commands/volumes.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -48,6 +49,7 @@ const works: Readonly<Record<ActName, Work>> = {
   rollBack: (invocation, [app = '', snapshot = '']) => rollback(invocation, app, snapshot),
   reclaim: (invocation, [app = ''], { on = '' }) => reclaim(invocation, app, on),
   failOver: (invocation, [app], options) => failover(invocation, app, options),
+  reseed: (invocation, [app = '', node = '']) => reseed(invocation, app, node),
   cloneSnapshot: (invocation, [app = '', snapshot = '']) => clone(invocation, app, snapshot),
 };
 

@@ -7,7 +7,7 @@ import { closest } from '../view/closest.ts';
 import { addActs, type Run } from './act-verbs.ts';
 import { apply, watch } from './commands/apply.ts';
 import { demo } from './commands/demo.ts';
-import { doctor } from './commands/doctor.ts';
+import { doctor, testFence } from './commands/doctor.ts';
 import { type ExportOptions, exportFiles, parseManner } from './commands/export.ts';
 import { history, nodeHistory } from './commands/history.ts';
 import { type ImportOptions, importNode } from './commands/import.ts';
@@ -100,6 +100,12 @@ function addCommonOptions(program: Command): void {
 /** The values of an option that may be repeated. */
 const addTo = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
+interface DoctorFlags {
+  readonly quick?: boolean;
+  readonly fence?: string;
+  readonly really?: boolean;
+}
+
 interface GivenOptions extends Omit<Partial<CommonOptions>, 'application'> {
   readonly color: boolean;
   readonly application?: readonly string[];
@@ -140,8 +146,12 @@ function addReadingVerbs(program: Command, run: Run): void {
   verb(program, 'doctor', 'test the nodes for what could prevent a move, and print the command that fixes it')
     .argument('[node]', 'name or address')
     .option('--quick', 'only observe: do not test connections, sessions and clocks')
-    .action((node: string | undefined, { quick = false }: { quick?: boolean }) =>
-      run((invocation) => doctor(invocation, node, { quick })),
+    .option('--fence <node>', 'with --really: switch this node off with its fence, and check that it is silent')
+    .option('--really', 'the node of --fence may be switched off')
+    .action((node: string | undefined, { quick = false, fence, really = false }: DoctorFlags) =>
+      run((invocation) =>
+        fence === undefined ? doctor(invocation, node, { quick }) : testFence(invocation, fence, { really }),
+      ),
     );
 }
 

@@ -4,8 +4,9 @@ import { AppError } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import { createActs } from './acts/acts.ts';
 import { type ActsInput, configInForce } from './acts/context.ts';
-import { applicationsOn } from './acts/failover.ts';
+import { applicationsOn, testFence } from './acts/failover.ts';
 import { importDocker } from './acts/import.ts';
+import { findDiverged } from './acts/reseed.ts';
 import { examine } from './doctor/examine.ts';
 import { createEngineContext, type EngineContext } from './engine-context.ts';
 import { observeAll } from './observe-and-report.ts';
@@ -72,6 +73,8 @@ export function createEngine(given: EngineDeps): Engine {
     },
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
     acts: readingActs(deps, trackInterruptions(context, createActs(actsInput(context)))),
+    testFence: (node, signal) => testFence(actsInput(context), node, signal),
+    diverged: (signal) => findDiverged(actsInput(context), signal),
     applicationsOn: (node, signal) => applicationsOn(actsInput(context), node, signal),
     importDocker: async (request, onEvent, signal) => {
       checkWritable(deps);

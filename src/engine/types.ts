@@ -133,6 +133,10 @@ export interface Engine {
    */
   monitor(signal: AbortSignal): Promise<void>;
   readonly acts: Acts;
+  /** Cuts a node off with the `fence` of drover.yml, and finds out whether it is silent afterwards. Throws without a fence. */
+  testFence(node: NodeName, signal: AbortSignal): Promise<FenceTest>;
+  /** The copies of former owners on all nodes that can be reached. Observes. */
+  diverged(signal: AbortSignal): Promise<readonly DivergedCopy[]>;
   /** The applications that a lost node has, as far as is known, in the order of their dependencies. Observes. */
   applicationsOn(node: NodeName, signal: AbortSignal): Promise<readonly AppName[]>;
   /** Takes containers and volumes of a node's Docker over. Throws AppError; what ran before runs again then. */
@@ -192,6 +196,11 @@ export interface Acts {
    * no more. Throws `volume-conflict` where that node answers, or where newer data may be elsewhere.
    */
   failOver(request: FailoverRequest, signal: AbortSignal): Promise<FailoverReport>;
+  /**
+   * Makes the copies on this node standbys again, after another node has taken over from it: a copy that does not fit is
+   * kept under another name, and what is missing is sent. Throws `volume-conflict` without enough space. Destroys nothing.
+   */
+  reseed(app: AppName, node: NodeName, signal: AbortSignal): Promise<readonly ReseededVolume[]>;
   /** Datasets, snapshots and holds below drover's root, with what the cheap observation leaves out. */
   zfs(node: NodeName, signal: AbortSignal): Promise<readonly ZfsDataset[]>;
   /** A program in the application's container, where it runs now, over Docker's exec stream. */
@@ -250,6 +259,36 @@ export interface FailoverRequest {
   readonly prove: (node: NodeName, look: FailoverLook) => Promise<FailoverWay>;
   /** Called when the new node owns the volumes, before the application starts. */
   readonly onTaken?: (to: NodeName) => Promise<void>;
+}
+
+export interface FenceTest extends CommandHere {
+  readonly command: string;
+  /** The nodes that still reach it 10 s later, and `here` for this machine. Empty: the fence works. */
+  readonly reachedFrom: readonly string[];
+}
+
+export interface ReseededVolume {
+  readonly volume: VolumeId;
+  /** The node that owns it, which has sent the rest. */
+  readonly from: NodeName;
+  /** The dataset that keeps what the node had before. Absent: its copy fits. */
+  readonly kept?: string;
+  /** The newest common snapshot. Absent: there is none, and everything was sent. */
+  readonly base?: string;
+}
+
+/** A copy of a former owner that another node has taken over from. */
+export interface DivergedCopy {
+  readonly volume: VolumeId;
+  readonly application?: AppName;
+  readonly node: NodeName;
+  readonly dataset: string;
+  /** The node that owns the volume now. */
+  readonly owner: NodeName;
+  /** What was written to it that never arrived at the owner. Absent: they have no snapshot in common. */
+  readonly bytes?: number;
+  /** The time of the newest common snapshot, milliseconds since 1970. */
+  readonly since?: number;
 }
 
 export interface SnapshotRef {

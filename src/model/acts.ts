@@ -157,6 +157,14 @@ export const acts = {
     effect: 'interrupts',
     needs: 'nothing',
   },
+  reseed: {
+    verb: 'reseed',
+    about: 'make the copies on a node standbys again, after another node took over; what the node had is kept',
+    words: [app, ['<node>', 'name or address of the node that lost the application']],
+    examples: ['reseed db node1', 'reseed db node1 --json'],
+    effect: 'interrupts',
+    needs: 'nothing',
+  },
   cloneSnapshot: {
     verb: 'clone',
     about: 'create a dataset from a snapshot, next to the volume; the volume does not change',

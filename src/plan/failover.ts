@@ -181,7 +181,7 @@ export function goesOn(
 /** The state as it is after the take-over, without what the lost nodes had of the application. */
 export function afterTakeOver(
   state: ClusterState,
-  app: AppName,
+  apps: readonly AppName[],
   to: NodeName,
   from: readonly NodeName[],
   copies: readonly FailoverCopy[],
@@ -198,7 +198,7 @@ export function afterTakeOver(
   const without = (facts: NodeFacts): NodeFacts => ({
     ...facts,
     volumes: facts.volumes.filter(({ id }) => !ids.has(id)),
-    containers: facts.containers.filter((one) => one.application !== app),
+    containers: facts.containers.filter((one) => one.application === undefined || !apps.includes(one.application)),
   });
   const next = (node: NodeName, seen: NodeState): NodeState => {
     if (node === to && seen.status === 'reachable')

@@ -1,11 +1,13 @@
 import { defined } from '../../model/defined.ts';
+import { AppError } from '../../model/errors.ts';
 import { judge } from '../../view/doctor/doctor.ts';
 import type { Finding } from '../../view/doctor/finding.ts';
 import { alignRows, cell, type TableRow, type Tone } from '../../view/lines.ts';
-import { count, namesOf } from '../../view/wording.ts';
+import { count, namesOf, nodeTitle } from '../../view/wording.ts';
+import { printResult } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { FilesWrong } from '../files.ts';
-import { type Invocation, requireNode, withEngine } from '../invocation.ts';
+import { configOf, type Invocation, requireNode, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printer, printLines } from '../style.ts';
 
@@ -44,6 +46,34 @@ export async function doctor(
     if (!options.quiet) world.terminal.out(printed`${summary(findings, faults)}\n`);
   }
   return faults === 0 ? exitCode.done : exitCode.failed;
+}
+
+/** Switches a node off with its fence and checks that it is silent; refused without `--really`. */
+export async function testFence(
+  invocation: Invocation,
+  word: string,
+  { really }: { readonly really: boolean },
+): Promise<ExitCode> {
+  const config = await configOf(invocation);
+  const node = requireNode(config, word);
+  const title = nodeTitle(config, node);
+  if (!really) {
+    throw new AppError('usage', `cannot test the fence of ${title}: it switches the node off`, {
+      hint: `move its applications away first (drover drain ${title}), then add --really`,
+    });
+  }
+  const test = await withEngine(invocation, 'prompt', (engine, _files, { hard }) => engine.testFence(node, hard));
+  const { code, output, command, reachedFrom } = test;
+  const works = code === 0 && reachedFrom.length === 0;
+  const said = output === '' ? [] : [`  it printed: ${output}`];
+  const text =
+    code !== 0
+      ? `✘ the fence of ${title} exited with ${code}: ${command}`
+      : reachedFrom.length > 0
+        ? `✘ the fence of ${title} exited with 0, but ${title} can be reached (${reachedFrom.join(', ')}): ${command}`
+        : `✔ the fence of ${title} works: it exited with 0, and ${title} was silent 10 s later`;
+  printResult(invocation, { text: [text, ...said], data: { ok: works, node, ...test } });
+  return works ? exitCode.done : exitCode.failed;
 }
 
 const signs: Readonly<Record<Finding['result'], readonly [sign: string, tone: Tone]>> = {

@@ -4,10 +4,10 @@ import type { AppName, Config, NodeName } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import type { FailoverProof } from '../../model/failover.ts';
+import { movesWith } from '../../model/shared-volumes.ts';
 import { describeAction, formatClock, formatDuration, namesOf, nodeTitle, shortDuration } from '../../view/wording.ts';
-import { withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
-import { type Invocation, requireApplication, requireNode, say, withEngine } from '../invocation.ts';
+import { configOf, type Invocation, requireApplication, requireNode, say, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed } from '../style.ts';
 import type { FileChoice } from '../world.ts';
@@ -25,35 +25,37 @@ export interface FailoverOptions {
 }
 
 /** Starts one application, or all of a lost node, from the copies on other nodes. */
-export const failover = (
+export async function failover(
   invocation: Invocation,
   word: string | undefined,
   options: FailoverOptions,
-): Promise<ExitCode> =>
-  withConfig(invocation, (config) => {
-    if ((word === undefined) === (options.node === undefined)) {
-      throw new AppError('usage', 'cannot fail over: give an application, or --node', {
-        hint: 'such as `drover failover db --to node2`, or `drover failover --node node1`',
-      });
-    }
-    const app = word === undefined ? undefined : requireApplication(config, word);
-    const to = options.to === undefined ? undefined : requireNode(config, options.to);
-    const lost = options.node === undefined ? undefined : requireNode(config, options.node);
-    return withEngine(invocation, 'gentle', async (engine, files, { hard }) => {
-      const apps = app === undefined ? await engine.applicationsOn(lost ?? '', hard) : [app];
-      const call: Call = { invocation, config, options, files, proofs: new Map() };
-      const reports: FailoverReport[] = [];
-      for (const each of apps) {
-        const report = await failOver(call, engine, each, to, hard).catch((error: unknown) =>
-          Promise.reject(withRest(error, reports, apps, each)),
-        );
-        reports.push(report);
-      }
-      if (apps.length === 0) say(invocation, printed`${nodeTitle(config, lost ?? '')} has no application\n`);
-      if (invocation.options.json) printJson(invocation.world, { ok: true, failovers: reports.map(summaryOf) });
-      return exitCode.done;
+): Promise<ExitCode> {
+  const config = await configOf(invocation);
+  if ((word === undefined) === (options.node === undefined)) {
+    throw new AppError('usage', 'cannot fail over: give an application, or --node', {
+      hint: 'such as `drover failover db --to node2`, or `drover failover --node node1`',
     });
+  }
+  const app = word === undefined ? undefined : requireApplication(config, word);
+  const to = options.to === undefined ? undefined : requireNode(config, options.to);
+  const lost = options.node === undefined ? undefined : requireNode(config, options.node);
+  return withEngine(invocation, 'gentle', async (engine, files, { hard }) => {
+    const apps = app === undefined ? await engine.applicationsOn(lost ?? '', hard) : [app];
+    const call: Call = { invocation, config, options, files, proofs: new Map() };
+    const reports: FailoverReport[] = [];
+    for (const each of apps) {
+      // What shares a volume with an earlier one has come with it.
+      if (reports.some((report) => movesWith(config, report.app).includes(each))) continue;
+      const report = await failOver(call, engine, each, to, hard).catch((error: unknown) =>
+        Promise.reject(withRest(error, reports, apps, each)),
+      );
+      reports.push(report);
+    }
+    if (apps.length === 0) say(invocation, printed`${nodeTitle(config, lost ?? '')} has no application\n`);
+    if (invocation.options.json) printJson(invocation.world, { ok: true, failovers: reports.map(summaryOf) });
+    return exitCode.done;
   });
+}
 
 interface Call {
   readonly invocation: Invocation;

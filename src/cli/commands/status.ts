@@ -1,4 +1,5 @@
-import type { PlanResult } from '../../engine/types.ts';
+import type { DivergedCopy, PlanResult } from '../../engine/types.ts';
+import { freshFacts } from '../../model/cluster.ts';
 import { line } from '../../view/lines.ts';
 import { type Status, statusOf } from '../../view/status.ts';
 import { statusLines } from '../../view/status-lines.ts';
@@ -8,19 +9,26 @@ import { type Invocation, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
+import { divergedLines } from './reseed.ts';
 
 /** Prints the observed state of the cluster next to the desired state. */
 export async function status(invocation: Invocation): Promise<ExitCode> {
-  const seen = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => ({
-    files,
-    result: await engine.plan(hard),
-  }));
+  const seen = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => {
+    const result = await engine.plan(hard);
+    return { files, result, diverged: hasLost(result) ? await engine.diverged(hard) : [] };
+  });
   if (!seen.result.ok) throw new FilesWrong(seen.result.problems);
   const { config, state, plan } = seen.result;
   const found = statusOf(config, state, plan);
   if (invocation.options.json)
-    printJson(invocation.world, { ok: true, lab: isLab(seen.files), vagrant: isVagrant(seen.files), ...found });
-  else show(invocation, found, seen.files, seen.result);
+    printJson(invocation.world, {
+      ok: true,
+      lab: isLab(seen.files),
+      vagrant: isVagrant(seen.files),
+      ...found,
+      diverged: seen.diverged,
+    });
+  else show(invocation, found, seen.files, seen.result, seen.diverged);
   return found.nodes.every(({ reachable }) => reachable) ? exitCode.done : exitCode.failed;
 }
 
@@ -29,9 +37,21 @@ function show(
   found: Status,
   files: FileChoice,
   { config }: PlanResult & { ok: true },
+  diverged: readonly DivergedCopy[],
 ): void {
   const lab = isLab(files) ? [line('(lab)', 'faint')] : isVagrant(files) ? [line('(Vagrant)', 'faint')] : [];
-  world.terminal.out(printLines([...lab, ...statusLines(found, config, world.now())], paint));
+  world.terminal.out(
+    printLines([...lab, ...statusLines(found, config, world.now()), ...divergedLines(diverged, config)], paint),
+  );
+}
+
+/** True where a copy may be a former owner's: several copies claim to be the owner's, or one of them is diverged. */
+function hasLost(result: PlanResult): boolean {
+  if (!result.ok) return false;
+  const claims = Object.values(result.state.nodes)
+    .flatMap((seen) => freshFacts(seen)?.volumes ?? [])
+    .filter(({ role }) => role !== 'replica' && role !== 'incoming' && role !== 'retired');
+  return new Set(claims.map(({ id }) => id)).size < claims.length || claims.some(({ role }) => role === 'diverged');
 }
 
 const isLab = ({ inventory, labInventory }: FileChoice): boolean =>

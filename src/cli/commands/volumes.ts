@@ -1,5 +1,6 @@
-import type { Engine } from '../../engine/types.ts';
+import type { DivergedCopy, Engine } from '../../engine/types.ts';
 import type { ZfsDataset, ZfsSnapshot } from '../../engine/volume-store.ts';
+import type { VolumeRole } from '../../model/cluster.ts';
 import { type AppName, type Config, findNode, type NodeName } from '../../model/config.ts';
 import { type ErrorReport, toReport } from '../../model/errors.ts';
 import { appsOnVolume } from '../../model/shared-volumes.ts';
@@ -9,6 +10,7 @@ import { type ExitCode, exitCode } from '../exit-code.ts';
 import { configOf, type Invocation, requireApplication, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printLines } from '../style.ts';
+import { divergedLines } from './reseed.ts';
 
 interface Seen {
   readonly node: NodeName;
@@ -22,15 +24,31 @@ export async function volumes(invocation: Invocation, word: string | undefined):
   const node = word === undefined ? undefined : findNode(config, word);
   const app = word === undefined || node !== undefined ? undefined : requireApplication(config, word);
   const nodes = node === undefined ? Object.keys(config.nodes).toSorted() : [node];
-  const seen = await withEngine(invocation, 'prompt', (engine, _files, { hard }) =>
-    Promise.all(nodes.map((each) => look(engine, config, each, app, hard))),
-  );
+  const { seen, diverged } = await withEngine(invocation, 'prompt', async (engine, _files, { hard }) => {
+    const all = await Promise.all(nodes.map((each) => look(engine, config, each, app, hard)));
+    return { seen: all, diverged: await findDiverged(engine, all, hard) };
+  });
   const { world, options, paint } = invocation;
   const isWhole = seen.every(({ error }) => error === undefined);
-  if (options.json) printJson(world, { ok: isWhole, nodes: seen });
-  else world.terminal.out(printLines(linesOf(seen, config, world.now()), paint));
+  if (options.json) printJson(world, { ok: isWhole, nodes: seen, diverged });
+  else
+    world.terminal.out(printLines([...linesOf(seen, config, world.now()), ...divergedLines(diverged, config)], paint));
   return isWhole ? exitCode.done : exitCode.failed;
 }
+
+/** Asked only where one of the datasets is not the owner's and not a standby. */
+async function findDiverged(
+  engine: Engine,
+  seen: readonly Seen[],
+  signal: AbortSignal,
+): Promise<readonly DivergedCopy[]> {
+  const shown = new Set(seen.flatMap(({ datasets = [] }) => datasets.map(({ name }) => name)));
+  const isPossible = seen.some(({ datasets = [] }) => datasets.some(({ role }) => role !== undefined && was.has(role)));
+  return isPossible ? (await engine.diverged(signal)).filter(({ dataset }) => shown.has(dataset)) : [];
+}
+
+/** Roles of a copy that another node may have taken over from. */
+const was: ReadonlySet<VolumeRole> = new Set(['diverged', 'frozen', 'released', 'owner']);
 
 async function look(
   engine: Engine,

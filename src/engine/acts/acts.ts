@@ -18,6 +18,7 @@ import {
 } from './context.ts';
 import { failOver } from './failover.ts';
 import { reclaimVolumes } from './reclaim.ts';
+import { reseed } from './reseed.ts';
 import { rollBack } from './roll-back.ts';
 import { cloneSnapshot, snapshotVolumes } from './snapshots.ts';
 
@@ -85,6 +86,8 @@ export function createActs(input: ActsInput): Acts {
       ),
     failOver: (request, signal) =>
       act(`fail "${request.app}" over`, signal, (context) => failOver(context, request, signal)),
+    reseed: (app, node, signal) =>
+      act(`reseed the volumes of "${app}" on "${node}"`, signal, (context) => reseed(context, app, node, signal)),
     zfs: async (node, signal) => {
       const client = await input.clusterOf(await input.config()).node(node, signal);
       return client.volumes.details(signal);

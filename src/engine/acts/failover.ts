@@ -1,9 +1,10 @@
 import { type ClusterState, freshFacts } from '../../model/cluster.ts';
-import type { Application, AppName, NodeName } from '../../model/config.ts';
+import type { Application, AppName, Config, NodeName } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import type { FailoverProof, FailoverReceipt, FailoverVolume } from '../../model/failover.ts';
 import type { Plan } from '../../model/plan.ts';
+import { movesWith } from '../../model/shared-volumes.ts';
 import {
   afterTakeOver,
   applicationsOf,
@@ -16,7 +17,7 @@ import {
 import { indexInput } from '../../plan/plan-input.ts';
 import type { Copy } from '../../plan/volumes/ownership.ts';
 import { planReturn } from '../run/recover.ts';
-import type { FailoverLook, FailoverReport, FailoverRequest } from '../types.ts';
+import type { FailoverLook, FailoverReport, FailoverRequest, FenceTest } from '../types.ts';
 import { withTimeout } from '../with-timeout.ts';
 import { type ActContext, type ActsInput, cannot, refuseOthers } from './context.ts';
 import { copiesOn, type LockedNode, lockAll } from './reclaim.ts';
@@ -37,7 +38,7 @@ export async function failOver(
   request: FailoverRequest,
   signal: AbortSignal,
 ): Promise<FailoverReport> {
-  const app = context.config.applications[request.app];
+  const app = withShared(context.config, request.app);
   if (app === undefined) throw cannot(context, 'the files do not have it', 'see `drover status`', 'usage');
   for (const { id } of app.volumes) refuseOthers(context, id);
   const say = request.onStage ?? (() => undefined);
@@ -56,17 +57,29 @@ export async function failOver(
   const before = await earlierReceipt(context, look, first, signal);
   const proofs = before?.proofs ?? (await prove(context, request, app, first, look, signal));
   const locked = await lockAll(context, signal);
+  const copies = (await Promise.all(locked.map(copiesOn))).flat();
+  const taken = await lookOf(context, context.state, app, to, judge(context, context.state, app, to, copies), signal);
+  const receipt = await keepReceipt(context, taken, proofs, locked);
   // A node that a command has just switched off may need a moment to be silent, or may come back.
   if (before === undefined && proofs.some(({ kind }) => kind === 'fence')) {
     say('proving', `waiting for ${silenceMs / 1000} s`);
     await context.input.deps.sleep(silenceMs, signal);
   }
-  const { state, ready } = await lookAgain(context, app, to, proofs, locked, signal);
-  const taken = await lookOf(context, state, app, to, ready, signal);
-  const receipt = await take(context, { ...request, to }, ready, { look: taken, proofs }, locked);
+  // Nothing comes between this look and the take-over: a lost node that is back by then is the owner.
+  const { state, ready } = await lookAgain(context, app, taken, proofs, locked, signal);
+  say('taking', taken.volumes.map(({ dataset, epoch }) => `${dataset} with epoch ${epoch}`).join(', '));
+  await take(context, to, ready, locked);
   await request.onTaken?.(to);
   await start(context, { ...request, to }, ready, state, signal);
   return { ...taken, proofs, receipt };
+}
+
+/** The application with all volumes of those that share one with it: they can only go to a node together. */
+function withShared(config: Config, name: AppName): Application | undefined {
+  const app = config.applications[name];
+  const all = movesWith(config, name).flatMap((one) => config.applications[one]?.volumes ?? []);
+  const volumes = [...new Map(all.map((volume) => [volume.id, volume])).values()];
+  return app === undefined ? undefined : { ...app, volumes };
 }
 
 function findTarget(context: ActContext, app: Application): NodeName {
@@ -135,8 +148,10 @@ function startPlan(
   copies: Ready['copies'],
   state: ClusterState,
 ): Plan {
-  const after = afterTakeOver(state, app, to, from, copies);
-  return planReturn(config, after, new Map([[app, to]]), { network: true });
+  // What shares a volume with it comes along.
+  const back = new Map(movesWith(config, app).map((one) => [one, to] as const));
+  const after = afterTakeOver(state, [...back.keys()], to, from, copies);
+  return planReturn(config, after, back, { network: true });
 }
 
 function describeLook({ from, volumes, lostSince }: FailoverLook, now: number): string {
@@ -211,7 +226,7 @@ async function fence(
 
 const fenceHint = (node: NodeName): string => `try it: drover doctor --fence ${node} --really`;
 
-/** Every node that can be reached tries to connect to the lost ones. Throws where one of them is there. */
+/** Throws where a node that can be reached reaches one of the lost ones. */
 async function checkSilent(
   context: ActContext,
   state: ClusterState,
@@ -219,30 +234,60 @@ async function checkSilent(
   { from, copies }: Ready,
   signal: AbortSignal,
 ): Promise<void> {
-  const input = indexInput(context.config, state);
-  const targets = placesOfLost(input, from, copies);
-  if (targets.length === 0) return;
-  await Promise.all(
-    [...input.reachable.keys()].map(async (asked) => {
-      const client = await context.cluster.node(asked, signal);
-      const answers = await client.doctor.connect(
-        targets.map(({ address, port }) => ({ address, port })),
-        signal,
-      );
-      const heard = targets.find((_target, index) => (answers[index]?.result ?? 'silent') !== 'silent');
-      if (heard === undefined) return;
-      const why = `"${asked}" reaches "${heard.node}", which this machine cannot reach`;
-      const hint = `run \`drover move ${app.name}\` from a machine that reaches all nodes`;
-      throw cannot(context, why, hint, 'connection-failed');
+  const [heard] = await findHeard(context, state, from, copies, signal);
+  if (heard === undefined) return;
+  const why = `"${heard.by}" reaches "${heard.node}", which this machine cannot reach`;
+  const hint = `run \`drover move ${app.name}\` from a machine that reaches all nodes`;
+  throw cannot(context, why, hint, 'connection-failed');
+}
+
+/** Every node that can be reached tries to connect to the lost ones: which of them is heard, and by which node. */
+async function findHeard(
+  { config, cluster }: Pick<ActContext, 'config' | 'cluster'>,
+  state: ClusterState,
+  from: readonly NodeName[],
+  copies: Ready['copies'],
+  signal: AbortSignal,
+): Promise<readonly { readonly node: NodeName; readonly by: NodeName }[]> {
+  const input = indexInput(config, state);
+  const places = placesOfLost(input, from, copies);
+  if (places.length === 0) return [];
+  const targets = places.map(({ address, port }) => ({ address, port }));
+  const asked = [...input.reachable.keys()].filter((node) => !from.includes(node));
+  const heard = await Promise.all(
+    asked.map(async (by) => {
+      const answers = await (await cluster.node(by, signal)).doctor.connect(targets, signal);
+      const found = places.find((_place, index) => (answers[index]?.result ?? 'silent') !== 'silent');
+      return found === undefined ? [] : [{ node: found.node, by }];
     }),
   );
+  return heard.flat();
+}
+
+/** Cuts a node off as a failover would, and finds out whether it is silent afterwards. */
+export async function testFence(input: ActsInput, node: NodeName, signal: AbortSignal): Promise<FenceTest> {
+  const config = await input.config();
+  const command = config.nodes[node]?.fence;
+  const what = `test the fence of "${node}"`;
+  if (command === undefined) {
+    throw cannot({ what }, 'drover.yml has none', `add "fence: COMMAND" to ${node} in drover.yml`, 'usage');
+  }
+  const { runHere } = input.deps;
+  if (runHere === undefined) throw cannot({ what }, 'no command can be run from here', undefined, 'usage');
+  const done = await withTimeout(input.deps, what, fenceMs, signal, (within) => runHere(command, within));
+  if (done.code !== 0) return { ...done, command, reachedFrom: [] };
+  await input.deps.sleep(silenceMs, signal);
+  const state = await input.observe(config, signal);
+  const heard = await findHeard({ config, cluster: input.clusterOf(config) }, state, [node], [], signal);
+  const here = state.nodes[node]?.status === 'reachable' ? ['here'] : [];
+  return { ...done, command, reachedFrom: [...here, ...heard.map(({ by }) => by)] };
 }
 
 /** What is true under the locks, right before the take-over. */
 async function lookAgain(
   context: ActContext,
   app: Application,
-  to: NodeName,
+  { to, volumes }: FailoverLook,
   proofs: readonly FailoverProof[],
   locked: readonly LockedNode[],
   signal: AbortSignal,
@@ -259,36 +304,45 @@ async function lookAgain(
   if (unproven !== undefined) {
     throw cannot(context, `"${unproven}" cannot be reached any more either`, 'run it again', 'connection-failed');
   }
+  const epochs = ready.copies.flatMap(({ epoch }) => epoch ?? []);
+  if (epochs.join() !== volumes.map(({ epoch }) => epoch).join()) {
+    throw cannot(context, 'its copies have changed in the meantime', 'run it again', 'volume-conflict');
+  }
   await checkSilent(context, state, app, ready, signal);
   return { state, ready };
 }
 
-/** Writes the receipt, and makes the copies the owner's. Returns the file of the receipt. */
-async function take(
+/** Writes the receipt on the new node. Returns its file. */
+async function keepReceipt(
   context: ActContext,
-  { app, to, onStage }: FailoverRequest & Pick<FailoverLook, 'to'>,
-  { copies }: Ready,
-  { look, proofs }: { readonly look: FailoverLook; readonly proofs: readonly FailoverProof[] },
+  { app, from, to, volumes }: FailoverLook,
+  proofs: readonly FailoverProof[],
   locked: readonly LockedNode[],
 ): Promise<string> {
-  const here = locked.find(({ node }) => node === to);
-  if (here === undefined) throw cannot(context, `"${to}" cannot be reached`, undefined, 'connection-failed');
-  const { client, guarded } = here;
   const { owner: by, now } = context.input.deps;
-  const receipt = await client.failovers.keep(
-    { application: app, from: look.from, to, at: now(), by, proofs, volumes: look.volumes },
-    guarded,
+  const { client, guarded } = lockedNode(context, to, locked);
+  return client.failovers.keep({ application: app, from, to, at: now(), by, proofs, volumes }, guarded);
+}
+
+function lockedNode(context: ActContext, node: NodeName, locked: readonly LockedNode[]): LockedNode {
+  const found = locked.find((one) => one.node === node);
+  if (found === undefined) throw cannot(context, `"${node}" cannot be reached`, undefined, 'connection-failed');
+  return found;
+}
+
+/** Makes the copies the owner's, all of them together. */
+async function take(
+  context: ActContext,
+  to: NodeName,
+  { copies }: Ready,
+  locked: readonly LockedNode[],
+): Promise<void> {
+  const { client, guarded } = lockedNode(context, to, locked);
+  const owner = freshFacts(context.state.nodes[to])?.nodeId ?? '';
+  const takes = copies.flatMap(({ copy, epoch }) =>
+    epoch === undefined ? [] : [{ seen: copy, epoch, snapshot: `drover-failover-e${epoch}` }],
   );
-  onStage?.('taking', look.volumes.map(({ dataset, epoch }) => `${dataset} with epoch ${epoch}`).join(', '));
-  const taken = copies.flatMap(({ copy, epoch }) => (epoch === undefined ? [] : [{ copy, epoch }]));
-  for (const { copy } of taken) {
-    if (copy.resumeToken !== undefined) await client.volumes.abortReceive(copy.dataset, guarded);
-  }
-  const owner = freshFacts(context.state.nodes[to])?.nodeId;
-  if (owner === undefined) throw cannot(context, `"${to}" cannot be reached`, undefined, 'connection-failed');
-  const takes = taken.map(({ copy, epoch }) => ({ seen: copy, epoch, snapshot: `drover-failover-e${epoch}` }));
   if (takes.length > 0) await client.volumes.takeOver(takes, { owner, deployment: context.config.name }, guarded);
-  return receipt;
 }
 
 async function start(
@@ -302,8 +356,12 @@ async function start(
   const plan = startPlan(context, app, to, from, copies, state);
   const blocker = plan.blocked[0];
   try {
+    const { volumes } = await context.cluster.node(to, signal);
+    // What was arriving comes from a history that is over.
+    for (const { copy } of copies) if (copy.resumeToken !== undefined) await volumes.abortReceive(copy.dataset, signal);
     if (blocker !== undefined && plan.steps.length === 0) throw cannot(context, blocker.reason, blocker.hint);
-    await runPlan(context, plan, afterTakeOver(state, app, to, from, copies), signal, onEvent);
+    const apps = movesWith(context.config, app);
+    await runPlan(context, plan, afterTakeOver(state, apps, to, from, copies), signal, onEvent);
   } catch (error) {
     if (signal.aborted || !(error instanceof AppError) || copies.length === 0) throw error;
     const message = `${error.message}; "${to}" owns the volumes of "${app}" now`;

@@ -13,6 +13,7 @@ import { readConfig } from '../../../src/config/read-files.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { watchFiles } from '../../../src/engine/watch/watch-files.ts';
 import { defined } from '../../../src/model/defined.ts';
+import { runHere } from '../../../src/node/run-here.ts';
 import { createSimulation } from '../../../src/simulation/demo.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/simulation/memory/cluster.ts';
 import type { MemorySeed } from '../../../src/simulation/memory/types.ts';
@@ -140,6 +141,7 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
         places: createPlaces(join(folder, 'state'), files.application),
         probe: async (node, port) => cluster.connect(node, { port, protocol: 'tcp' }),
         provisionScript: async () => '# provision.sh',
+        runHere: (command, signal) => runHere(command, (group) => process.kill(-group, 'SIGKILL'), signal),
       }),
     provisionPath: 'host/provision.sh',
     openSimulation: async (fast) => createSimulation(worldOf(folder, cluster, listeners, said), fast),

@@ -503,6 +503,7 @@ describe('usage', () => {
       'node',
       'plan',
       'reclaim',
+      'reseed',
       'restart',
       'rollback',
       'snapshot',

@@ -262,6 +262,17 @@ describe('failover', () => {
   });
 });
 
+/** After a failover to n1, n2 is back: its copy diverged. */
+async function returnedScene(): Promise<Scene> {
+  const scene = await lostScene();
+  await scene.engine.acts.failOver(off, signal);
+  scene.cluster.write('n1', volumeId, 3 * MiB);
+  scene.cluster.reboot('n2');
+  scene.cluster.bootGate('n2');
+  scene.setConfig(pgOn('n1'));
+  return scene;
+}
+
 describe('an owner that returns after a failover', () => {
   it('is diverged at its boot, keeps its data, and starts nothing', async () => {
     const scene = await lostScene();
@@ -274,5 +285,134 @@ describe('an owner that returns after a failover', () => {
     expect(runningOn(scene.cluster)).toEqual(['n1']);
     expect([...lost.datasets.values()][0]?.content).toEqual(content);
     expect(scene.cluster.violations()).toEqual([]);
+  });
+
+  it('is reported with what it wrote that never arrived', async () => {
+    const scene = await returnedScene();
+    const [copy] = await scene.engine.diverged(signal);
+    expect(copy).toMatchObject({ volume: volumeId, application: 'pg', node: 'n2', owner: 'n1', bytes: MiB });
+    expect(copy?.since).toBeLessThanOrEqual(scene.clock.now());
+  });
+
+  it('becomes a standby again from the newest common snapshot; what it had is kept, and it can move home', async () => {
+    const scene = await returnedScene();
+    const before = scene.cluster.content('n2', volumeId);
+    const [seeded] = await scene.engine.acts.reseed('pg', 'n2', signal);
+    expect(seeded).toMatchObject({ volume: volumeId, from: 'n1', base: expect.stringMatching(/^drover-e/) });
+    const datasets = [...scene.cluster.machine('n2').datasets.values()];
+    const kept = datasets.find(({ name }) => name === seeded?.kept);
+    expect(kept).toMatchObject({ properties: { role: 'retired' }, content: before, readonly: true });
+    expect(scene.cluster.content('n2', volumeId)).toEqual(scene.cluster.content('n1', volumeId));
+    expect(await scene.engine.diverged(signal)).toEqual([]);
+    expect(await scene.engine.acts.reseed('pg', 'n2', signal)).toEqual([{ volume: volumeId, from: 'n1' }]);
+    scene.setConfig(pgOn('n2'));
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(runningOn(scene.cluster)).toEqual(['n2']);
+    expect(scene.cluster.machine('n2').datasets.get(seeded?.kept ?? '')?.content).toEqual(before);
+    expect(scene.cluster.violations()).toEqual([]);
+  });
+
+  it('gets everything again where no snapshot is common', async () => {
+    const scene = await returnedScene();
+    for (const dataset of scene.cluster.machine('n2').datasets.values()) dataset.snapshots = [];
+    const [seeded] = await scene.engine.acts.reseed('pg', 'n2', signal);
+    expect([seeded?.base, seeded?.kept]).toEqual([undefined, expect.stringContaining('-diverged-')]);
+    expect(scene.cluster.content('n2', volumeId)).toEqual(scene.cluster.content('n1', volumeId));
+  });
+
+  it('is left as it is without enough space, with the figures', async () => {
+    const scene = await returnedScene();
+    const machine = scene.cluster.machine('n2');
+    machine.poolBytes = scene.cluster.content('n2', volumeId)?.bytes ?? 0;
+    const facts = scene.cluster.facts('n2').volumes;
+    const error = await failure(scene.engine.acts.reseed('pg', 'n2', signal));
+    expect(error.message).toMatch(/does not fit: "n2" needs \d+ MiB and its pool has \d+ MiB free/);
+    expect(scene.cluster.facts('n2').volumes).toEqual(facts);
+  });
+
+  it('is refused on the node that owns the volume', async () => {
+    const scene = await returnedScene();
+    expect((await failure(scene.engine.acts.reseed('pg', 'n1', signal))).message).toContain('"n1" owns');
+  });
+
+  it('is finished by the next one where it was cut off at any write', async () => {
+    for (let killedAt = 1; ; killedAt += 1) {
+      const scene = await returnedScene();
+      const before = scene.cluster.content('n2', volumeId);
+      let writes = 0;
+      scene.cluster.intercept(({ write, phase }) => {
+        if (write && phase === 'after') writes += 1;
+        if (write && phase === 'after' && writes >= killedAt) throw new Error('killed');
+      });
+      await scene.engine.acts.reseed('pg', 'n2', signal).catch(() => undefined);
+      scene.cluster.intercept(undefined);
+      if (writes < killedAt) break;
+      await scene.restart();
+      await scene.engine.acts.reseed('pg', 'n2', signal);
+      expect(scene.cluster.content('n2', volumeId)).toEqual(scene.cluster.content('n1', volumeId));
+      const contents = [...scene.cluster.machine('n2').datasets.values()].map(({ content }) => content);
+      expect(contents).toContainEqual(before);
+      expect(scene.cluster.violations()).toEqual([]);
+    }
+  });
+});
+
+describe('a failover that is killed', () => {
+  it('at any write, is finished by the next one: one owner, one writer, all that had arrived', async () => {
+    for (let killedAt = 1; ; killedAt += 1) {
+      const scene = await lostScene();
+      const arrived = scene.cluster.content('n1', volumeId);
+      let writes = 0;
+      scene.cluster.intercept(({ write, phase }) => {
+        if (write && phase === 'after') writes += 1;
+        if (write && phase === 'after' && writes >= killedAt) throw new Error('killed');
+      });
+      await scene.engine.acts.failOver(off, signal).catch(() => undefined);
+      scene.cluster.intercept(undefined);
+      if (writes < killedAt) break;
+      await scene.restart();
+      await scene.engine.acts.failOver(off, signal);
+      expect(runningOn(scene.cluster, ['n1'])).toEqual(['n1']);
+      expect(scene.cluster.content('n1', volumeId)).toEqual(arrived);
+      scene.cluster.reboot('n2');
+      scene.cluster.bootGate('n2');
+      expect(scene.cluster.facts('n2').volumes).toMatchObject([{ role: 'diverged' }]);
+      expect(scene.cluster.violations()).toEqual([]);
+    }
+  });
+
+  it('in the middle of a move, with the owner back at any write, never has two owners or two writers', async () => {
+    // The move is cut at its k-th write by the power of n1; the failover is to n2, and n1 is back at its m-th write.
+    for (let cutAt = 1; cutAt <= 24; cutAt += 1) {
+      for (const backAt of [0, 1, 2, 4, 7]) {
+        const scene = await movingScene({ seed: gated });
+        let writes = 0;
+        scene.cluster.intercept(({ write, phase }) => {
+          if (write && phase === 'after') writes += 1;
+          if (writes === cutAt && phase === 'after' && write) scene.cluster.powerOff('n1');
+        });
+        await scene.engine.converge(signal).catch(() => undefined);
+        scene.cluster.intercept(undefined);
+        await scene.restart();
+        let more = 0;
+        scene.cluster.intercept(({ write, phase, node }) => {
+          if (write && phase === 'after' && node !== 'n1') more += 1;
+          if (backAt === 0 || more !== backAt || phase !== 'after' || !scene.cluster.machine('n1').isOff) return;
+          if (scene.cluster.machine('n1').connected) return;
+          scene.cluster.reboot('n1');
+          scene.cluster.bootGate('n1');
+        });
+        await scene.engine.acts.failOver({ ...off, to: 'n2' }, signal).catch(() => undefined);
+        scene.cluster.intercept(undefined);
+        if (scene.cluster.machine('n1').isOff) scene.cluster.reboot('n1');
+        for (const node of ['n1', 'n2', 'n3']) scene.cluster.elapse(node);
+        scene.cluster.bootGate('n1');
+        await scene.restart();
+        await scene.engine.converge(signal);
+        expect([cutAt, backAt, scene.cluster.violations()]).toEqual([cutAt, backAt, []]);
+        expect(runningOn(scene.cluster).length).toBeLessThanOrEqual(1);
+        if (writes < cutAt) return;
+      }
+    }
   });
 });
