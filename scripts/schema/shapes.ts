@@ -323,7 +323,13 @@ const nodeShape = {
   sshConfigFile: file.describe('ssh_config to read in place of ~/.ssh/config.'),
   jump: z.string().min(1).describe("[user@]host[:port] to go through, as ssh's ProxyJump."),
   mesh: host.describe('Address at which the other nodes reach this one. Default: its address.'),
-  fence: z.string().min(1).max(4096).describe('Command for `drover failover`, run by a shell on the machine that drover runs on. It switches the node off, and exits with 0 when the node is off. Receipts and logs have the command: put no password in it.'),
+  fence: z
+    .string()
+    .min(1)
+    .max(4096)
+    .describe(
+      'Command for `drover failover`, run by a shell on the machine that drover runs on. It switches the node off, and exits with 0 when the node is off. Receipts and logs have the command: put no password in it.',
+    ),
   listen,
 };
 
