@@ -73,9 +73,7 @@ export function createEngine(given: EngineDeps): Engine {
     },
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
     acts: readingActs(deps, trackInterruptions(context, createActs(actsInput(context)))),
-    testFence: (node, signal) => testFence(actsInput(context), node, signal),
-    diverged: (signal) => findDiverged(actsInput(context), signal),
-    applicationsOn: (node, signal) => applicationsOn(actsInput(context), node, signal),
+    ...lossMethods(context),
     importDocker: async (request, onEvent, signal) => {
       checkWritable(deps);
       return context.act(() => importDocker(actsInput(context), request, onEvent, signal));
@@ -118,6 +116,12 @@ const actsInput = (context: EngineContext): ActsInput => {
     resumeApp,
   };
 };
+
+const lossMethods = (context: EngineContext): Pick<Engine, 'testFence' | 'diverged' | 'applicationsOn'> => ({
+  testFence: (node, signal) => testFence(actsInput(context), node, signal),
+  diverged: (signal) => findDiverged(actsInput(context), signal),
+  applicationsOn: (node, signal) => applicationsOn(actsInput(context), node, signal),
+});
 
 /** Runs and the acts that interrupt applications wait for each other. */
 function trackInterruptions({ act }: EngineContext, acts: Acts): Acts {

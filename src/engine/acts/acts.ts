@@ -80,6 +80,20 @@ export function createActs(input: ActsInput): Acts {
         input.resumeApp(app);
         return kept;
       }),
+    ...createLossActs(act),
+    zfs: async (node, signal) => {
+      const client = await input.clusterOf(await input.config()).node(node, signal);
+      return client.volumes.details(signal);
+    },
+    exec: (app, options, signal) => exec(input, app, options, signal),
+  };
+}
+
+type RunAct = <T>(what: string, signal: AbortSignal, work: (context: ActContext) => Promise<T>) => Promise<T>;
+
+/** What a person does after the loss of a node. */
+function createLossActs(act: RunAct): Pick<Acts, 'reclaim' | 'failOver' | 'reseed'> {
+  return {
     reclaim: (app, node, signal) =>
       act(`reclaim the volumes of "${app}" on "${node}"`, signal, (context) =>
         reclaimVolumes(context, app, node, signal),
@@ -88,11 +102,6 @@ export function createActs(input: ActsInput): Acts {
       act(`fail "${request.app}" over`, signal, (context) => failOver(context, request, signal)),
     reseed: (app, node, signal) =>
       act(`reseed the volumes of "${app}" on "${node}"`, signal, (context) => reseed(context, app, node, signal)),
-    zfs: async (node, signal) => {
-      const client = await input.clusterOf(await input.config()).node(node, signal);
-      return client.volumes.details(signal);
-    },
-    exec: (app, options, signal) => exec(input, app, options, signal),
   };
 }
 

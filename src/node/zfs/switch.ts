@@ -22,16 +22,18 @@ export type ZfsSwitch = Pick<
   'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'takeOver' | 'setAside' | 'tidy'
 >;
 
-/** The part of a store that is about ownership. */
-export function createZfsSwitch(connection: NodeConnection, root: string, fence: Fence): ZfsSwitch {
+type Act = (
+  text: string,
+  before: readonly string[],
+  seen: SeenVolume | SeenWhole,
+  words: readonly string[],
+  signal: AbortSignal,
+) => Promise<CommandResult>;
+
+/** Runs a script that compares a volume with what was seen. */
+function actOf(connection: NodeConnection, fence: Fence): Act {
   const { node } = connection;
-  const act = async (
-    text: string,
-    before: readonly string[],
-    seen: SeenVolume | SeenWhole,
-    words: readonly string[],
-    signal: AbortSignal,
-  ): Promise<CommandResult> => {
+  return async (text, before, seen, words, signal) => {
     const args = [fence.token, ...before, ...expectations(seen), '--', ...words];
     const okCodes = [0, exits.conflict, exits.late, exits.busy, exits.gone];
     const result = await connection.script(text, args, { signal, okCodes });
@@ -39,7 +41,14 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
     if (result.code === exits.conflict) throw changed(seen, node, result);
     return result;
   };
+}
+
+/** The part of a store that is about ownership. */
+export function createZfsSwitch(connection: NodeConnection, root: string, fence: Fence): ZfsSwitch {
+  const { node } = connection;
+  const act = actOf(connection, fence);
   return {
+    ...createZfsTakeOver(connection, root, fence, act),
     async setProperties(seen, next, signal) {
       await act(setScript, [checkDataset(seen.dataset, root)], seen, assignments(next), signal);
     },
@@ -60,6 +69,30 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
       if (result.code === 0) return { directory, isEmpty: state !== 'filled' };
       throw new AppError('volume-conflict', `cannot use dataset "${dataset}" on "${node}": it has no directory "data"`);
     },
+    async tidy(seen, leftovers, tag, signal) {
+      const dataset = checkDataset(seen.dataset, root);
+      const base = markWord(leftovers.base);
+      const stays: string[] = [];
+      for (const [index, words] of tidyWords(leftovers).entries()) {
+        const mark = index === 0 && leftovers.isMarked ? 'mark' : '';
+        const result = await act(tidyScript, [dataset, checkName(tag), base, mark], seen, words, signal);
+        if (result.code === exits.gone) throw noBase(dataset, node, leftovers.base);
+        stays.push(...readStays(node, result).slice(0, words.length));
+      }
+      return stays;
+    },
+  };
+}
+
+/** What follows the loss of an owner: taking copies over, and setting a former owner's aside. */
+function createZfsTakeOver(
+  connection: NodeConnection,
+  root: string,
+  fence: Fence,
+  act: Act,
+): Pick<VolumeStore, 'takeOver' | 'setAside'> {
+  const { node } = connection;
+  return {
     async takeOver(takes, { owner, deployment }, signal) {
       if (takes.length === 0) return;
       checkProperty(properties.owner, owner);
@@ -87,18 +120,6 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
       const before = [from, checkDataset(dataset, root), retiredAs, ...copy];
       const result = await act(asideScript, before, seen, words, signal);
       if (result.code === exits.busy) throw busy(from, node, result);
-    },
-    async tidy(seen, leftovers, tag, signal) {
-      const dataset = checkDataset(seen.dataset, root);
-      const base = markWord(leftovers.base);
-      const stays: string[] = [];
-      for (const [index, words] of tidyWords(leftovers).entries()) {
-        const mark = index === 0 && leftovers.isMarked ? 'mark' : '';
-        const result = await act(tidyScript, [dataset, checkName(tag), base, mark], seen, words, signal);
-        if (result.code === exits.gone) throw noBase(dataset, node, leftovers.base);
-        stays.push(...readStays(node, result).slice(0, words.length));
-      }
-      return stays;
     },
   };
 }
