@@ -7,6 +7,8 @@ export type Defined<T> = {
 
 /** The object without its undefined values: an optional property is absent, never undefined. */
 export function defined<T extends object>(values: T): Defined<T> {
+  const found: Partial<Record<string, unknown>> = {};
+  for (const [key, value] of Object.entries(values)) if (value !== undefined) found[key] = value;
   // Only values that the type allows to be undefined are left out.
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
+  return found as Defined<T>;
 }

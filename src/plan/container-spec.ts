@@ -173,6 +173,7 @@ function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] 
 
 /** Changes of files and folders of the node, and of folders in memory. */
 function nodeMountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  if ([desired.binds, desired.tmpfs, now.binds, now.tmpfs].every((mounts) => mounts === undefined)) return [];
   const [wanted, present] = [nodeMountTexts(desired), nodeMountTexts(now)];
   return sorted([...wanted.keys(), ...present.keys()]).flatMap((place): string[] => {
     const [after, before] = [wanted.get(place), present.get(place)];

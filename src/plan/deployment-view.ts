@@ -43,8 +43,9 @@ function ownContainer(config: Config, seen: Container): Container {
 
 /** Undoes `ownContainer`: the state may be an earlier view, from before the files changed the deployment's name. */
 function asTheNodeSaid(container: Container): Container {
-  const { otherApplication, ...rest } = container;
-  return otherApplication === undefined ? container : { ...rest, managed: true, application: otherApplication };
+  if (container.otherApplication === undefined) return container;
+  const { otherApplication: application, ...rest } = container;
+  return { ...rest, managed: true, application };
 }
 
 function isOwn(config: Config, { application, deployment }: Container): boolean {

@@ -139,27 +139,29 @@ export function mapSettings<R>(
   });
 }
 
-const asIs = <T>(value: T): T => value;
-const inDockersUnits: ByKind<unknown> = {
-  bytes: asIs,
-  integer: asIs,
-  duration: (ms) => Math.ceil(ms / 1000) * 1000,
-  restart: asIs,
-  words: asIs,
-  healthcheck: asIs,
-};
-
 /** Only the settings, as Docker will report them: durations in whole seconds. */
-export const settingsOf = (from: ContainerSettings): ContainerSettings =>
-  toSettings(mapSettings(from, inDockersUnits).map(({ field, result }) => [field.name, result]));
+export function settingsOf(from: ContainerSettings): ContainerSettings {
+  const settings: { -readonly [R in Row as R['name']]?: unknown } = {};
+  // A plain loop: a plan calls it for every application.
+  for (const { name, kind } of containerFields) {
+    const value = from[name];
+    if (value === undefined) continue;
+    settings[name] = kind === 'duration' && typeof value === 'number' ? Math.ceil(value / 1000) * 1000 : value;
+  }
+  // Each name has a value of its kind.
+  return settings as ContainerSettings;
+}
 
 /** Settings from pairs of name and value. The caller gives each name a value of its kind, or undefined. */
-export const toSettings = (pairs: Iterable<readonly [name: string, value: unknown]>): ContainerSettings =>
-  Object.fromEntries([...pairs].filter(([, value]) => value !== undefined));
+export function toSettings(pairs: Iterable<readonly [name: string, value: unknown]>): ContainerSettings {
+  const settings: Record<string, unknown> = {};
+  for (const [name, value] of pairs) if (value !== undefined) settings[name] = value;
+  return settings;
+}
 
 /** True if a setting is equal in both, which come from `settingsOf` or from Docker. */
 export const isSameSetting = ({ name }: Row, one: ContainerSettings, other: ContainerSettings): boolean =>
-  JSON.stringify(one[name]) === JSON.stringify(other[name]);
+  one[name] === other[name] || JSON.stringify(one[name]) === JSON.stringify(other[name]);
 
 /** The keys of a form, in the order of the table. */
 export const settingKeys = (form: Form): readonly string[] =>

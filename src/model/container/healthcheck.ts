@@ -22,6 +22,7 @@ export function mergeHealthcheck(
 
 /** True if Docker does the same for both. Docker before 25 knows no start interval, and reports none. */
 export function isSameHealthcheck(wanted: Healthcheck | undefined, found: Healthcheck | undefined): boolean {
+  if (wanted === found) return true;
   const parts = ({ test = [], intervalMs, timeoutMs, retries, startPeriodMs, startIntervalMs }: Healthcheck = {}) => [
     ...(test.length === 0 || test[0] === 'NONE' ? [] : [test, intervalMs, timeoutMs, retries, startPeriodMs]),
     ...(found?.startIntervalMs === undefined ? [] : [startIntervalMs]),

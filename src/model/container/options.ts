@@ -128,10 +128,12 @@ export function openOption(value: OptionValue): Json {
 
 /** The options that a container was not made with, in the order of the table; `now` may be what was desired as well. */
 export function changedOptions(
-  desired: ContainerOptions = {},
+  desired: ContainerOptions | undefined,
   now: { readonly options?: ContainerOptions; readonly optionHashes?: SeenOptions['optionHashes'] },
 ): readonly string[] {
-  return containerOptions.map(({ key }) => key).filter((key) => !isSameOption(key, desired[key], now));
+  // Most containers have none.
+  if (desired === undefined && now.options === undefined && now.optionHashes === undefined) return [];
+  return containerOptions.map(({ key }) => key).filter((key) => !isSameOption(key, desired?.[key], now));
 }
 
 function isSameOption(

@@ -89,13 +89,11 @@ function rulesFor(input: PlanInput, node: NodeName, facts: NodeFacts, records: r
 /** True in the usual case: all other nodes were seen, and they are exactly the node's peers. Builds no list. */
 function hasAllOthers(input: PlanInput, node: NodeName, { peers }: BootRules): boolean {
   if (!hasAllAddresses(input) || missingNodes(input).length > 0 || hasDoubtfulIds(input)) return false;
-  const all = bootPeers(input);
   let seen = 0;
   // A plain loop: it compares every node with every other one.
-  for (let at = 0; at < all.length; at += 1) {
-    const one = all[at];
-    if (one === undefined || one.node === node) continue;
-    if (one.peer === undefined || !samePeer(one.peer, peers[seen])) return false;
+  for (const { node: other, peer } of bootPeers(input)) {
+    if (other === node) continue;
+    if (peer === undefined || !samePeer(peer, peers[seen])) return false;
     seen += 1;
   }
   return seen === peers.length;
