@@ -139,11 +139,17 @@ export interface ContainerRuntime {
   /** How the application's container is now; undefined where there is none. */
   condition(app: AppName, signal: AbortSignal): Promise<ContainerCondition | undefined>;
   start(app: AppName, signal: AbortSignal): Promise<void>;
-  /** Returns how it ended; undefined where there was nothing to stop. */
+  /** Watches the application's program from now on, so that the next stop notices its end at once. Never throws. */
+  prepareStop(app: AppName, signal: AbortSignal): Promise<void>;
+  /**
+   * Returns how it ended; undefined where there was nothing to stop. `exited` may be called earlier, when its program has
+   * ended and Docker still takes the container down. Whatever is asked of this runtime from then on waits for Docker.
+   */
   stop(
     app: AppName,
     graceMs: number,
     signal: AbortSignal,
+    exited?: () => void,
   ): Promise<{ readonly code: number; readonly killed: boolean } | undefined>;
   /**
    * These containers of the node, by id, belong to the deployment from now on: `observe` says so, whatever their labels

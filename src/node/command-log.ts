@@ -123,9 +123,9 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
       say(line('docker', 'start', containerName(app)));
       return runtime.start(app, signal);
     },
-    stop: (app, graceMs, signal) => {
+    stop: (app, graceMs, signal, exited) => {
       say(line('docker', 'stop', '--time', String(Math.ceil(graceMs / 1000)), containerName(app)));
-      return runtime.stop(app, graceMs, signal);
+      return runtime.stop(app, graceMs, signal, exited);
     },
     remove: (app, signal) => {
       say(line('docker', 'rm', '-v', containerName(app)));

@@ -2,26 +2,29 @@
  * Compares drover with work by hand on a lab, both sides in one run and in turn: a move with `zfs send | ssh | zfs receive` of
  * the same dataset and with syncoid, its downtime with `docker stop` and `docker start` of the same container, and an apply
  * with nothing to do with bare logins, ansible and docker compose. Prints tables, and keeps them with their conditions in
- * results/. Needs root; makes the lab bench-move and removes it.
+ * results/. Needs root; makes the lab bench-move and removes it. `--quick` is one small move of each kind; `--downtimes N`
+ * alone measures N downtimes and nothing else.
  *
- *   npm run bench:move [-- --sizes 64,256,1024] [--repeats 3] [--accel um] [--keep] [--no-save]
+ *   npm run bench:move [-- --sizes 64,256,1024] [--repeats 3] [--downtimes 9] [--quick] [--accel um] [--keep] [--no-save]
  */
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { runDir } from '../../lab/paths.mjs';
 import { tsCommand } from '../../scripts/ts.mjs';
+import { statistics } from './measure.ts';
 import { measureNothing, nothingTable } from './nothing.ts';
 import { type Bench, conditions, FailedRun, root, run, seconds, withLab } from './on-lab.ts';
 import { findProgram, isMissing, type Missing, type Program, pathWithSsh } from './others.ts';
 import { keep, machine, table } from './results.ts';
 import { APPLICATION, addresses, deploymentOn, type Node } from './writer.ts';
 
-const HELP = 'Usage: npm run bench:move [-- --sizes MB,…] [--repeats N] [--accel kvm|um|tcg] [--keep] [--no-save]\n';
+const HELP =
+  'Usage: npm run bench:move [-- --sizes MB,…] [--repeats N] [--downtimes N] [--quick] [--accel kvm|um|tcg] [--keep] [--no-save]\n';
 const LAB = 'bench-move';
 const otherOf: Readonly<Record<Node, Node>> = { node1: 'node2', node2: 'node1' };
 const CONTAINER = 'drover-writer';
@@ -130,12 +133,11 @@ interface Move {
   readonly refused: number;
 }
 
-/** Removes the replica of the last move first, so that each move copies everything. */
-async function measureMove({ onNode, drover, start }: Bench, folder: string, to: Node): Promise<Move> {
-  await onNode(
-    to,
-    `d=$(${DATASET}) && zfs get -H -o value drover:role $d | grep -qx replica && zfs destroy -r $d; true`,
-  );
+/** Removes the replica of the last move, so that the next one copies everything. */
+const removeReplica = ({ onNode }: Bench, node: Node): Promise<string> =>
+  onNode(node, `d=$(${DATASET}) && zfs get -H -o value drover:role $d | grep -qx replica && zfs destroy -r $d; true`);
+
+async function measureMove({ drover, start }: Bench, folder: string, to: Node): Promise<Move> {
   const forecast = await forecastOf(drover, folder, to);
   const client = await startClient(start, '8001', ...Object.values(addresses));
   const moved = await drover(folder, 'move', 'writer', to);
@@ -172,6 +174,51 @@ async function forecastOf(drover: Bench['drover'], folder: string, to: Node): Pr
 /** The least downtime that a move could have. */
 const floor = ({ timed }: Bench, node: Node): Promise<number> =>
   timed(node, `docker stop ${CONTAINER} && docker start ${CONTAINER}`);
+
+/** A move between two restarts of its container. */
+interface Downtime extends Move {
+  /** Seconds of `docker stop` and `docker start` on the old node before the move, and on the new node after it. */
+  readonly floors: readonly [before: number, after: number];
+  readonly load: number;
+}
+
+/** Moves from node to node and back. The copy on the other node is kept, so little is sent. */
+async function measureDowntimes(bench: Bench, folder: string, repeats: number): Promise<readonly Downtime[]> {
+  const rows: Downtime[] = [];
+  for (let repeat = 0; repeat < repeats; repeat += 1) {
+    process.stderr.write(`downtime, ${repeat + 1} of ${repeats} …\n`);
+    const [from, to]: readonly [Node, Node] = repeat % 2 === 0 ? ['node1', 'node2'] : ['node2', 'node1'];
+    const before = await floor(bench, from);
+    const move = await measureMove(bench, folder, to);
+    const after = await floor(bench, to);
+    rows.push({ ...move, floors: [before, after], load: loadavg()[0] ?? Number.NaN });
+  }
+  if (repeats % 2 === 1) await bench.drover(folder, 'move', 'writer', 'node1');
+  return rows;
+}
+
+const meanFloor = ({ floors: [before, after] }: Downtime): number => (before + after) / 2;
+
+function downtimeTable(rows: readonly Downtime[]): string {
+  const median = (of: (row: Downtime) => number): number => statistics(rows.map(of)).median;
+  const columns: Readonly<Record<string, readonly [of: (row: Downtime) => number, text: (value: number) => string]>> = {
+    'stop and start, before': [({ floors: [before] }) => before, seconds],
+    'stop and start, after': [({ floors: [, after] }) => after, seconds],
+    'down, by receipt': [({ byReceipt }) => byReceipt, seconds],
+    'down, outside': [({ down }) => down, seconds],
+    'by receipt / stop and start': [(row) => row.byReceipt / meanFloor(row), (value) => value.toFixed(2)],
+    'outside / stop and start': [(row) => row.down / meanFloor(row), (value) => value.toFixed(2)],
+    'by receipt / forecast': [
+      ({ byReceipt, forecast = Number.NaN }) => byReceipt / forecast,
+      (value) => value.toFixed(2),
+    ],
+    'load of the machine': [({ load }) => load, (value) => value.toFixed(1)],
+  };
+  const all = Object.values(columns);
+  const lines = rows.map((row, at) => [`${at + 1}`, ...all.map(([of, text]) => text(of(row)))]);
+  const last = ['median', ...all.map(([of, text]) => text(median(of)))];
+  return table([['move', ...Object.keys(columns)], ...lines, last]);
+}
 
 interface Row extends Move {
   readonly megabytes: number;
@@ -213,6 +260,7 @@ async function measureMoves(
       };
       const before = repeat % 2 === 1 ? await byHand() : undefined;
       const least = await floor(bench, from);
+      await removeReplica(bench, to);
       const move = await measureMove(bench, folder, to);
       [from, to] = [to, from];
       rows.push({ megabytes, repeat, ...(before ?? (await byHand())), floor: least, ...move });
@@ -259,8 +307,10 @@ function syncoidOn({ env }: Bench, folder: string): Program | Missing {
 
 async function main(): Promise<void> {
   const options = {
-    sizes: { type: 'string', default: '64,256,1024' },
-    repeats: { type: 'string', default: '3' },
+    sizes: { type: 'string' },
+    repeats: { type: 'string' },
+    downtimes: { type: 'string' },
+    quick: { type: 'boolean' },
     accel: { type: 'string' },
     keep: { type: 'boolean' },
     'no-save': { type: 'boolean' },
@@ -268,8 +318,12 @@ async function main(): Promise<void> {
   } as const;
   const { values } = parseArgs({ options });
   if (values.help) return void process.stdout.write(HELP);
-  const sizes = values.sizes.split(',').map(Number);
-  const repeats = Number(values.repeats);
+  const { quick = false } = values;
+  // Asked for alone, nothing else is measured.
+  const onlyDowntimes = values.downtimes !== undefined && values.sizes === undefined && !quick;
+  const sizes = onlyDowntimes ? [] : (values.sizes ?? (quick ? '16' : '64,256,1024')).split(',').map(Number);
+  const repeats = Number(values.repeats ?? (quick ? 1 : 3));
+  const downtimes = Number(values.downtimes ?? (quick ? 2 : 9));
   const folder = mkdtempSync(join(tmpdir(), 'drover-bench-'));
   try {
     writeFileSync(join(folder, 'application.yml'), APPLICATION);
@@ -277,16 +331,22 @@ async function main(): Promise<void> {
     await withLab({ name: LAB, accel: values.accel, keep: values.keep }, async (bench) => {
       await letNodesIn(bench);
       await bench.drover(folder, 'apply');
-      const nothing = await measureNothing(LAB, bench, folder, repeats);
-      process.stdout.write(`${nothingTable(nothing)}\n\n`);
+      const facts = { ...(await conditions(bench.onNode)), ...machine() };
+      const save = (name: string, title: string, figures: object, page: string): void => {
+        process.stdout.write(`${page}\n\n`);
+        if (!values['no-save']) keep(name, { conditions: facts, ...figures }, `# ${title}\n\n${page}`);
+      };
+      if (!onlyDowntimes) {
+        const nothing = await measureNothing(LAB, bench, folder, repeats);
+        save('nothing', 'Where nothing has to be done', nothing, nothingTable(nothing));
+      }
+      const rows = await measureDowntimes(bench, folder, downtimes);
+      save('downtime', 'The downtime of a move compared with a restart', { downtimes: rows }, downtimeTable(rows));
+      if (onlyDowntimes) return;
       const syncoid = syncoidOn(bench, folder);
       const moves = await measureMoves(bench, folder, { sizes, repeats, syncoid });
       const page = [moveTable(moves), ...(isMissing(syncoid) ? [syncoid.missing] : [])].join('\n\n');
-      process.stdout.write(`${page}\n`);
-      if (values['no-save']) return;
-      const facts = { ...(await conditions(bench.onNode)), ...machine() };
-      keep('nothing', { conditions: facts, ...nothing }, `# Where nothing has to be done\n\n${nothingTable(nothing)}`);
-      keep('move', { conditions: facts, moves }, `# A move compared with the same work by hand\n\n${page}`);
+      save('move', 'A move compared with the same work by hand', { moves }, page);
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

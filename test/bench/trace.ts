@@ -48,7 +48,7 @@ function traced(bench: Bench, program: string, folder: string, ...args: readonly
       text += chunk;
     });
     child.on('close', (code) => {
-      if (code !== 0) return reject(new Error(`${args.join(' ')}: exit ${code}: ${text}`));
+      if (code !== 0) return reject(new Error(`${args.join(' ')}: exit ${code}: ${text.slice(-2000)}`));
       const parse = <T>(lines: string): T[] =>
         lines.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
       done({ events: parse(text), lines: parse(readFileSync(file, 'utf8')) });

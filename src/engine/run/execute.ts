@@ -54,6 +54,7 @@ export async function execute(plan: Plan, context: RunContext, signals: RunSigna
     outcomes.set(step.id, runStep(run, step, before));
   }
   const settled = await Promise.all([...outcomes].map(async ([id, outcome]) => [id, await outcome] as const));
+  await Promise.allSettled(run.known.ends);
   return { outcomes: new Map(settled), started: run.started };
 }
 

@@ -152,19 +152,36 @@ export async function stopContainer(
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
   const graceMs = stopGraceMs(context, action);
-  const end = await client.containers.stop(action.app, graceMs, signal);
-  if (end !== undefined) {
-    const how = end.killed ? `did not stop within ${graceMs / 1000} s and was killed` : `exited with code ${end.code}`;
-    const line = `"${action.app}" ${how}`;
-    context.emit({ type: 'step-output', step: context.step, line });
-    if (end.killed)
-      context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period`, wasKilled: true });
+  let reportExit: () => void = () => undefined;
+  const hasExited = new Promise<void>((resolve) => {
+    reportExit = resolve;
+  });
+  const stopping = client.containers.stop(action.app, graceMs, signal, reportExit);
+  const stopped = stopping.then((end) => {
+    if (end !== undefined) reportEnd(action.app, end, graceMs, context);
+    return end;
+  });
+  if (action.unlessReleased !== undefined) {
+    // Its dead-man is armed (prepare-switch.ts): the node starts it if drover does not come back. The freeze proves that no
+    // process has the volume, so it need not wait until Docker has taken the container down.
+    context.known.ends.push(stopped);
+    return Promise.race([stopped.then(() => undefined), hasExited]);
   }
-  // Its dead-man is armed (prepare-switch.ts): the node starts it if drover does not come back.
-  if (action.unlessReleased !== undefined) return;
   // It was stopped before, perhaps by a move that was cut off: the node must not start it again.
-  if (end === undefined) await client.deadMan.disarm(action.app, signal);
+  if ((await stopped) === undefined) await client.deadMan.disarm(action.app, signal);
   await client.containers.remove(action.app, signal);
+}
+
+function reportEnd(
+  app: AppName,
+  { code, killed }: { readonly code: number; readonly killed: boolean },
+  graceMs: number,
+  context: StepContext,
+): void {
+  const how = killed ? `did not stop within ${graceMs / 1000} s and was killed` : `exited with code ${code}`;
+  const line = `"${app}" ${how}`;
+  context.emit({ type: 'step-output', step: context.step, line });
+  if (killed) context.warn?.({ app, text: `${line}: give it a longer stop_grace_period`, wasKilled: true });
 }
 
 /** Removes the container that a move has stopped on the old node, after its volumes were released. */
@@ -334,7 +351,7 @@ async function findPlaces(
     directories: Object.fromEntries(fresh.map(({ volume, directory }) => [volume, directory])),
     areFilled: fresh.every(({ isEmpty }) => !isEmpty),
     // Confirmed while the container is created: the last guard against a second writer.
-    seen: fresh.map(({ copy }) => copy),
+    seen: fresh.flatMap(({ copy, isSure }) => (isSure ? [] : [copy])),
   };
 }
 

@@ -26,7 +26,8 @@ export async function prepareSwitch(
       if (action.kind === 'stop-container') {
         // Before the dead-man is armed: it counts from then, and a hook may take its time.
         await preStop(action, context, signal);
-        await Promise.all([armDeadMan(action, context, signal), askPorts(action, context, signal)]);
+        const watched = watchProgram(action, context, signal);
+        await Promise.all([armDeadMan(action, context, signal), askPorts(action, context, signal), watched]);
       }
       if (action.kind === 'start-container') await prepareStart(action, context, signal);
       if (action.kind === 'freeze-volume') await openSessions(action.node, 'old', context, signal);
@@ -53,6 +54,16 @@ async function preStop(
   const client = await context.cluster.node(node, signal);
   const failed = await runPreStop(client, app, hooksOfStep(context), signal);
   if (failed !== undefined) context.warn?.({ app, text: failed });
+}
+
+async function watchProgram(
+  { node, app, unlessReleased }: ActionOf<'stop-container'>,
+  { cluster }: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  if (unlessReleased === undefined) return;
+  const { containers } = await cluster.node(node, signal);
+  await containers.prepareStop(app, signal);
 }
 
 async function armDeadMan(

@@ -27,19 +27,18 @@ import { exitOf, readCondition } from './condition.ts';
 import { execInContainer } from './exec.ts';
 import { checkFiles, putFiles } from './files.ts';
 import { fillNewVolumes } from './fill.ts';
-import { createDockerImages, createImageReader, type ImageReader, inspectImage, volumesOfImage } from './images.ts';
+import { createDockerImages, createImageReader, type ImageReader, volumesOfImage } from './images.ts';
 import { throughGate } from './mounts.ts';
 import { createNameNetworks, type NameNetworks } from './name-network.ts';
 import { optionsBody } from './options.ts';
+import { createPreparation } from './preparation.ts';
 import { createBody, fillLabel, isManaged, readContainer, readForeign, withOwnEntrypoint } from './spec.ts';
+import { createStops } from './stops.ts';
 import { atPace, readJsonLines, readLogLines } from './streams.ts';
 import { findTargets } from './targets.ts';
 
 /** SIGKILL, as an exit code: 128 + 9. */
 const killedCode = 137;
-
-/** How long the result of `prepare` can be used, in milliseconds. */
-const preparedMs = 120_000;
 
 /** Limit in milliseconds until Docker begins a stream of logs or events; normally it does so at once. */
 const streamBeginMs = 60_000;
@@ -67,13 +66,15 @@ export function createDockerRuntime(
   const own = createOwnContainers(node, api);
   const images = createImageReader(node, api);
   const networks = createNameNetworks(connection, api);
-  const { prepare, imageOf } = createPreparation(connection, api);
+  const { prepare, imageOf } = createPreparation({ connection, api, networks, isHere: (app) => own.ids.has(app) });
+  const stops = createStops(connection);
   const make = async (
     spec: ContainerSpec,
     directories: Readonly<Record<VolumeId, string>>,
     isFilled: boolean,
     signal: AbortSignal,
   ): Promise<void> => {
+    await stops.settled();
     const place = { connection, api, networks, image: await imageOf(spec, signal), isFilled };
     own.ids.delete(spec.application);
     const id = await create(place, spec, directories, signal);
@@ -85,6 +86,7 @@ export function createDockerRuntime(
     version: (signal) => api.version(signal),
     targets: (ports, signal) => findTargets(api, ports, signal),
     async list(signal) {
+      await stops.settled();
       const listed = await listContainers(node, api, images, signal);
       own.ids.clear();
       for (const { managed, application, name, id } of listed) {
@@ -95,24 +97,30 @@ export function createDockerRuntime(
     create: (spec, directories, signal) => make(spec, directories, false, signal),
     createOnData: (spec, directories, signal) => make(spec, directories, true, signal),
     prepare,
+    async prepareStop(app, signal) {
+      const inspected = await inspectOurs(node, api, app, signal).catch(() => undefined);
+      await stops.watch(app, inspected, signal);
+    },
     async condition(app, signal) {
+      await stops.settled();
       const inspected = await inspectOurs(node, api, app, signal);
       return inspected === undefined ? undefined : readCondition(inspected);
     },
     adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
     async start(app, signal) {
+      await stops.settled();
       // 304: it is already running.
       const start = (id: string) => api.json({ ...on('start', app, '/start', id), okStatus: [304] }, signal);
       const act = (id: string) => throughGate(connection, () => start(id), signal).then(() => true);
       if ((await own.act(app, act, signal)) === undefined) throw noContainer(node, 'start', app);
     },
-    async stop(app, graceMs, signal) {
-      const code = await own
-        .act(app, (id) => stop(node, api, app, id, graceMs, signal), signal)
-        .catch(ignoreNotRunning);
+    async stop(app, graceMs, signal, exited = () => undefined) {
+      const end = (id: string) => stops.run(app, id, () => stop(node, api, app, id, graceMs, signal), exited);
+      const code = await own.act(app, end, signal).catch(ignoreNotRunning);
       return code === undefined ? undefined : { code, killed: code === killedCode };
     },
     async remove(app, signal) {
+      await stops.settled();
       own.ids.delete(app);
       await remove(connection, api, app, signal);
     },
@@ -145,27 +153,6 @@ function createOwnContainers(node: string, api: DockerApi): OwnContainers {
       }
       const inspected = await inspectOurs(node, api, app, signal);
       return inspected === undefined ? undefined : effect(textAt(inspected, 'Id') ?? containerName(app));
-    },
-  };
-}
-
-/** Inspects images and prepares networks ahead of a create, which then uses the result if it is not too old. */
-function createPreparation(connection: NodeConnection, api: DockerApi) {
-  const { node } = connection;
-  const prepared = new Map<AppName, { readonly image: string; readonly at: number; readonly inspected: unknown }>();
-  return {
-    async prepare(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
-      const [inspected] = await Promise.all([
-        readImage(node, api, spec, signal),
-        prepareSources(connection, spec, signal),
-      ]);
-      prepared.set(spec.application, { image: spec.image, at: performance.now(), inspected });
-    },
-    async imageOf(spec: ContainerSpec, signal: AbortSignal): Promise<unknown> {
-      const known = prepared.get(spec.application);
-      prepared.delete(spec.application);
-      const isGood = known?.image === spec.image && performance.now() - known.at < preparedMs;
-      return isGood ? known.inspected : readImage(node, api, spec, signal);
     },
   };
 }
@@ -275,15 +262,6 @@ async function listContainers(
     }
   };
   return (await Promise.all(listed.map((entry) => requests.use(() => read(entry), signal)))).flat();
-}
-
-/** Throws `image-missing`. */
-async function readImage(node: string, api: DockerApi, spec: ContainerSpec, signal: AbortSignal): Promise<unknown> {
-  const image = await inspectImage(api, spec.image, signal);
-  if (image !== undefined) return image;
-  const name = containerName(spec.application);
-  const message = `cannot create "${name}" on "${node}": the node does not have the image "${spec.image}"`;
-  throw new AppError('image-missing', message, { details: { node, image: spec.image } });
 }
 
 interface CreatePlace {

@@ -24,6 +24,8 @@ export interface PreparedExecutor extends Pick<Executor, 'run' | 'spawn'> {
 /** The other sessions of a connection stay free for commands that are running already. */
 const maximumPrepared = 5;
 const unusedMs = 120_000;
+/** They run while an application is down, and on a busy node other processes can wait. Without the right to, `nice` only warns. */
+const hurried: Argv = ['nice', '-n', '-10', 'bash', '-s'];
 
 export function withPrepared(executor: Executor): PreparedExecutor {
   const prepared = new Map<string, OpenSession[]>();
@@ -36,7 +38,7 @@ export function withPrepared(executor: Executor): PreparedExecutor {
   };
   const countWaiting = (): number => [...prepared.values()].flat().filter((session) => session.isWaiting()).length;
   const open = async (script: string, signal: AbortSignal): Promise<void> => {
-    const session = await executor.open(['bash', '-s'], scriptDefinition(script), signal);
+    const session = await executor.open(hurried, scriptDefinition(script), signal);
     prepared.set(script, [...(prepared.get(script) ?? []), session]);
     setTimeout(() => {
       if (session.isWaiting()) session.close();

@@ -197,7 +197,10 @@ export function createMemoryContainers(
         if (container.state === 'running') return;
         start(world, machine, container);
       }),
-    stop: (app, graceMs, signal) => stop(world, node, app, graceMs, signal),
+    prepareStop: async (_app, signal) => {
+      await read('prepareStop', signal, () => undefined).catch(() => undefined);
+    },
+    stop: (app, graceMs, signal, exited) => stop(world, node, app, graceMs, signal, exited),
     remove: (app, signal) =>
       write('remove', signal, (machine) => {
         const container = ours(machine, app);
@@ -367,7 +370,14 @@ export function start(world: MemoryWorld, machine: MemoryMachine, container: Mem
   emit(machine, 'start', container.spec.application);
 }
 
-async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: number, signal: AbortSignal) {
+async function stop(
+  world: MemoryWorld,
+  node: NodeName,
+  app: AppName,
+  graceMs: number,
+  signal: AbortSignal,
+  exited?: () => void,
+) {
   const options = { node, operation: 'containers.stop', write: true };
   await startCall(world, options, signal);
   const running = ours(machineOf(world, node), app);
@@ -379,6 +389,7 @@ async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: n
     running.state = 'exited';
     running.exit = { code: killed ? 137 : (running.image.codeOnTerm ?? 0), oomKilled: false };
     emit(machine, 'die', app);
+    exited?.();
     return { code: running.exit.code, killed };
   });
   world.intercept?.({ ...options, phase: 'after' });
