@@ -8,7 +8,7 @@ export type Defined<T> = {
 /** The object without its undefined values: an optional property is absent, never undefined. */
 export function defined<T extends object>(values: T): Defined<T> {
   const found: Partial<Record<string, unknown>> = {};
-  for (const [key, value] of Object.entries(values)) if (value !== undefined) found[key] = value;
+  for (const key in values) if (values[key] !== undefined) found[key] = values[key];
   // Only values that the type allows to be undefined are left out.
   return found as Defined<T>;
 }

@@ -23,7 +23,7 @@ export interface SpecPlace {
   readonly listen?: readonly string[] | undefined;
   readonly deployment?: DeploymentName;
   /** Default: none. */
-  readonly names?: ContainerSpec['names'];
+  readonly names?: ContainerSpec['names'] | undefined;
 }
 
 /** The spec of an application's container on the node with this mesh address, to which the link variables point. */

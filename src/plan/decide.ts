@@ -188,8 +188,8 @@ function specOn(
   exposes: ImageDefaults['exposes'],
 ): ContainerSpec {
   const names = desiredNames(input, app, node, exposes);
-  const place = { image, ordered: facts.boot !== undefined, listen: listenOf(input, node), ...defined({ names }) };
-  return desiredSpec(app, facts.meshAddress, { ...place, deployment: input.config.name });
+  const [ordered, listen] = [facts.boot !== undefined, listenOf(input, node)];
+  return desiredSpec(app, facts.meshAddress, { image, ordered, listen, names, deployment: input.config.name });
 }
 
 /** True if neither its definition nor its image has changed since it did its work, and its data is still there. */
