@@ -210,6 +210,29 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
       expect(await find(app)).toMatchObject({ state: 'exited', exit: { code: 137 } });
     });
 
+    test('the end of a program is reported, and from then on its container is stopped for all, and can be started', async () => {
+      const app = await started();
+      let isReported = false;
+      // On a busy node the end may be noticed only after Docker's answer.
+      for (let times = 0; times < 5 && !isReported; times += 1) {
+        await pause(300);
+        await runtime.prepareStop(app, signal);
+        let stopping: Promise<unknown> = Promise.resolve();
+        const exited = new Promise<void>((resolve) => {
+          stopping = runtime.stop(app, 20_000, signal, () => {
+            isReported = true;
+            resolve();
+          });
+        });
+        await Promise.race([exited, stopping]);
+        expect(await find(app)).toMatchObject({ state: 'exited', exit: { oomKilled: false } });
+        await runtime.start(app, signal);
+        expect(await find(app)).toMatchObject({ state: 'running' });
+        await stopping;
+      }
+      expect(isReported).toBe(true);
+    });
+
     test('where nothing runs there is nothing to stop', async () => {
       const spec = aSpec();
       expect(await runtime.stop(spec.application, 1_000, signal)).toBeUndefined();
