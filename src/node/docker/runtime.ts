@@ -62,19 +62,19 @@ export function createDockerRuntime(
   fence: Fence = { token: '' },
 ): DockerRuntime {
   const { node } = connection;
-  const api = createDockerApi(connection, readMs);
+  const stops = createStops(connection);
+  const docker = createDockerApi(connection, readMs);
+  const api = stops.first(docker);
   const own = createOwnContainers(node, api);
   const images = createImageReader(node, api);
   const networks = createNameNetworks(connection, api);
   const { prepare, imageOf } = createPreparation({ connection, api, networks, isHere: (app) => own.ids.has(app) });
-  const stops = createStops(connection);
   const make = async (
     spec: ContainerSpec,
     directories: Readonly<Record<VolumeId, string>>,
     isFilled: boolean,
     signal: AbortSignal,
   ): Promise<void> => {
-    await stops.settled();
     const place = { connection, api, networks, image: await imageOf(spec, signal), isFilled };
     own.ids.delete(spec.application);
     const id = await create(place, spec, directories, signal);
@@ -86,7 +86,6 @@ export function createDockerRuntime(
     version: (signal) => api.version(signal),
     targets: (ports, signal) => findTargets(api, ports, signal),
     async list(signal) {
-      await stops.settled();
       const listed = await listContainers(node, api, images, signal);
       own.ids.clear();
       for (const { managed, application, name, id } of listed) {
@@ -97,30 +96,24 @@ export function createDockerRuntime(
     create: (spec, directories, signal) => make(spec, directories, false, signal),
     createOnData: (spec, directories, signal) => make(spec, directories, true, signal),
     prepare,
-    async prepareStop(app, signal) {
-      const inspected = await inspectOurs(node, api, app, signal).catch(() => undefined);
-      await stops.watch(app, inspected, signal);
-    },
+    prepareStop: (app, signal) => stops.watch(app, () => inspectOurs(node, api, app, signal), signal),
     async condition(app, signal) {
-      await stops.settled();
       const inspected = await inspectOurs(node, api, app, signal);
       return inspected === undefined ? undefined : readCondition(inspected);
     },
     adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
     async start(app, signal) {
-      await stops.settled();
       // 304: it is already running.
       const start = (id: string) => api.json({ ...on('start', app, '/start', id), okStatus: [304] }, signal);
       const act = (id: string) => throughGate(connection, () => start(id), signal).then(() => true);
       if ((await own.act(app, act, signal)) === undefined) throw noContainer(node, 'start', app);
     },
     async stop(app, graceMs, signal, exited = () => undefined) {
-      const end = (id: string) => stops.run(app, id, () => stop(node, api, app, id, graceMs, signal), exited);
+      const end = (id: string) => stops.run(app, id, () => stop(node, docker, app, id, graceMs, signal), exited);
       const code = await own.act(app, end, signal).catch(ignoreNotRunning);
       return code === undefined ? undefined : { code, killed: code === killedCode };
     },
     async remove(app, signal) {
-      await stops.settled();
       own.ids.delete(app);
       await remove(connection, api, app, signal);
     },

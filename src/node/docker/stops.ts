@@ -2,6 +2,7 @@ import type { AppName } from '../../model/config.ts';
 import type { Argv } from '../command.ts';
 import { numberAt, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
+import type { DockerApi } from './api.ts';
 
 /** How long a watched process is waited for before it is to be stopped, in milliseconds. */
 const unusedMs = 120_000;
@@ -21,23 +22,27 @@ interface Watched {
  * takes several times as long as most programs need to end. What comes next needs only the end of the program.
  */
 export interface Stops {
-  /** Watches the main process of the container from now on, for two minutes. Never throws. */
-  watch(app: AppName, inspected: unknown, signal: AbortSignal): Promise<void>;
+  /** Watches the main process of the container that `inspect` finds from now on, for two minutes. Never throws. */
+  watch(app: AppName, inspect: () => Promise<unknown>, signal: AbortSignal): Promise<void>;
   /**
    * Runs `stop`, Docker's stop of the container with this id, and calls `exited` as soon as the watched process has ended.
    * A process that has ended before says nothing: Docker may have started another one.
    */
   run<T>(app: AppName, id: string, stop: () => Promise<T>, exited: () => void): Promise<T>;
-  /** Ends when Docker has finished every stop whose process has ended: until then it reports the container as running. */
-  settled(): Promise<void>;
+  /**
+   * The same API, whose `json` first waits until Docker has finished every stop whose process has ended: until then it
+   * reports the container as running.
+   */
+  first(api: DockerApi): DockerApi;
 }
 
 export function createStops(connection: NodeConnection): Stops {
   const watched = new Map<AppName, Watched>();
   const unfinished = new Set<Promise<unknown>>();
   return {
-    async watch(app, inspected, signal) {
+    async watch(app, inspect, signal) {
       watched.get(app)?.leave();
+      const inspected = await inspect().catch(() => undefined);
       const [pid, id] = [numberAt(inspected, 'State', 'Pid'), textAt(inspected, 'Id')];
       if (pid === undefined || !Number.isSafeInteger(pid) || pid < 2 || id === undefined) return;
       const found = await watchProcess(connection, pid, id, signal).catch(() => undefined);
@@ -63,7 +68,10 @@ export function createStops(connection: NodeConnection): Stops {
         found?.leave();
       }
     },
-    settled: async () => void (await Promise.allSettled(unfinished)),
+    first: (api) => ({
+      ...api,
+      json: (request, signal) => Promise.allSettled(unfinished).then(() => api.json(request, signal)),
+    }),
   };
 }
 

@@ -12,10 +12,9 @@ import { containerName, printImage } from '../../model/names.ts';
 import { missingSource, neededPaths } from '../../node/docker/binds.ts';
 import { checkFiles } from '../../node/docker/files.ts';
 import { labelToOptions, optionsToLabel } from '../../node/docker/options.ts';
-import { isRecord, parseJson } from '../../node/json.ts';
 import { execInMemory } from './exec.ts';
 import { healthOf, healthOutputOf } from './health.ts';
-import { emit, noContainer, ours, readEvents, readLogs } from './streams.ts';
+import { emit, noContainer, ours, readEvents, readExport, readLogs } from './streams.ts';
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './types.ts';
 import {
   append,
@@ -197,10 +196,12 @@ export function createMemoryContainers(
         if (container.state === 'running') return;
         start(world, machine, container);
       }),
-    prepareStop: async (_app, signal) => {
-      await read('prepareStop', signal, () => undefined).catch(() => undefined);
+    prepareStop: (_app, signal) => read('prepareStop', signal, () => undefined).catch(() => undefined),
+    stop: async (app, graceMs, signal, exited) => {
+      const end = await stop(world, node, app, graceMs, signal);
+      if (end !== undefined) exited?.();
+      return end;
     },
-    stop: (app, graceMs, signal, exited) => stop(world, node, app, graceMs, signal, exited),
     remove: (app, signal) =>
       write('remove', signal, (machine) => {
         const container = ours(machine, app);
@@ -370,14 +371,7 @@ export function start(world: MemoryWorld, machine: MemoryMachine, container: Mem
   emit(machine, 'start', container.spec.application);
 }
 
-async function stop(
-  world: MemoryWorld,
-  node: NodeName,
-  app: AppName,
-  graceMs: number,
-  signal: AbortSignal,
-  exited?: () => void,
-) {
+async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: number, signal: AbortSignal) {
   const options = { node, operation: 'containers.stop', write: true };
   await startCall(world, options, signal);
   const running = ours(machineOf(world, node), app);
@@ -389,20 +383,10 @@ async function stop(
     running.state = 'exited';
     running.exit = { code: killed ? 137 : (running.image.codeOnTerm ?? 0), oomKilled: false };
     emit(machine, 'die', app);
-    exited?.();
     return { code: running.exit.code, killed };
   });
   world.intercept?.({ ...options, phase: 'after' });
   return result;
-}
-
-/** An exported image is JSON here; anything else is refused. */
-function readExport(text: string, node: NodeName): { reference: string; id: string; image: MemoryImage } {
-  const value = parseJson(text);
-  const isExport = isRecord(value) && 'reference' in value && 'id' in value;
-  if (!isExport) throw new AppError('docker-failed', `cannot load an image on "${node}": invalid tar header`);
-  // Checked to have the fields that `exportImage` writes.
-  return value as unknown as { reference: string; id: string; image: MemoryImage };
 }
 
 const noImage = (reference: string, node: NodeName): AppError =>

@@ -3,7 +3,8 @@ import type { AppName, NodeName } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { containerName } from '../../model/names.ts';
-import type { MemoryContainer, MemoryMachine } from './types.ts';
+import { isRecord, parseJson } from '../../node/json.ts';
+import type { MemoryContainer, MemoryImage, MemoryMachine } from './types.ts';
 import { call, type MemoryWorld, machineOf, wait } from './world.ts';
 
 /** A container's log lines; with `follow`, also those to come. */
@@ -100,3 +101,12 @@ export function ours(machine: MemoryMachine, app: AppName): MemoryContainer | un
 /** The error for a missing container. */
 export const noContainer = (app: AppName, node: NodeName): AppError =>
   new AppError('docker-failed', `cannot find a container of "${app}" on "${node}": there is none`);
+
+/** An exported image is JSON here; anything else is refused. */
+export function readExport(text: string, node: NodeName): { reference: string; id: string; image: MemoryImage } {
+  const value = parseJson(text);
+  const isExport = isRecord(value) && 'reference' in value && 'id' in value;
+  if (!isExport) throw new AppError('docker-failed', `cannot load an image on "${node}": invalid tar header`);
+  // Checked to have the fields that `exportImage` writes.
+  return value as unknown as { reference: string; id: string; image: MemoryImage };
+}

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { createStops } from '../../../../src/node/docker/stops.ts';
+import type { DockerApi } from '../../../../src/node/docker/api.ts';
+import { createStops, type Stops } from '../../../../src/node/docker/stops.ts';
 import type { NodeConnection } from '../../../../src/node/ssh/connection.ts';
 
 const signal = new AbortController().signal;
@@ -27,7 +28,13 @@ function local() {
 function aProgram() {
   const child = spawn('sleep', ['600'], { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
-  return { inspected: { Id: 'c1', State: { Pid: child.pid } }, end: () => void child.kill(), ended };
+  return { inspect: async () => ({ Id: 'c1', State: { Pid: child.pid } }), end: () => void child.kill(), ended };
+}
+
+/** A request to Docker. */
+function ask(stops: Stops): Promise<unknown> {
+  const api = { json: async () => 'answered' } as unknown as DockerApi;
+  return stops.first(api).json({ what: 'ask', method: 'GET', path: '/' }, signal);
 }
 
 /** Docker's stop of a container, which is answered when the test says so. */
@@ -43,7 +50,7 @@ describe('the end of a program that is stopped', () => {
   test('is reported when it ends, and everything else waits until Docker has finished', async () => {
     const { stops } = local();
     const program = aProgram();
-    await stops.watch('web', program.inspected, signal);
+    await stops.watch('web', program.inspect, signal);
     const { stop, answer } = aStop();
     let stopped: Promise<string> | undefined;
     const exited = new Promise<void>((resolve) => {
@@ -52,7 +59,7 @@ describe('the end of a program that is stopped', () => {
     program.end();
     await exited;
     let isSettled = false;
-    const settled = stops.settled().then(() => {
+    const settled = ask(stops).then(() => {
       isSettled = true;
     });
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -65,10 +72,10 @@ describe('the end of a program that is stopped', () => {
   test('a stop whose program runs on holds up nothing else', async () => {
     const { stops } = local();
     const program = aProgram();
-    await stops.watch('web', program.inspected, signal);
+    await stops.watch('web', program.inspect, signal);
     const { stop, answer } = aStop();
     const stopped = stops.run('web', 'c1', stop, () => expect.unreachable());
-    await stops.settled();
+    await ask(stops);
     answer();
     await stopped;
     program.end();
@@ -79,7 +86,7 @@ describe('the end of a program that is stopped', () => {
     for (const id of ['c1', 'c2']) {
       const { stops } = local();
       const program = aProgram();
-      await stops.watch('web', program.inspected, signal);
+      await stops.watch('web', program.inspect, signal);
       if (id === 'c1') {
         program.end();
         await program.ended;
@@ -102,8 +109,8 @@ describe('the end of a program that is stopped', () => {
   test('nothing that a node says in place of a process id becomes part of a command', async () => {
     const { stops, commands } = local();
     for (const Pid of [0, 1, -1, 1.5, '1; reboot', null, Number.MAX_VALUE])
-      await stops.watch('web', { Id: 'c1', State: { Pid } }, signal);
-    await stops.watch('web', undefined, signal);
+      await stops.watch('web', async () => ({ Id: 'c1', State: { Pid } }), signal);
+    await stops.watch('web', () => Promise.reject(new Error('gone')), signal);
     expect(commands).toEqual([]);
   });
 });
