@@ -1,7 +1,7 @@
 import { acts } from '../../model/acts.ts';
 import { lastFacts } from '../../model/cluster.ts';
-
 import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { closest } from '../../view/closest.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { fitsOf } from '../../view/move-fit.ts';
@@ -18,7 +18,7 @@ import { type ActionId, infoOf } from './actions.ts';
 import { confirmRestart, confirmStart, confirmStop } from './app-actions.ts';
 import { appReason, unreachableReason, whereIs } from './selection.ts';
 
-/** What a command does, or the sentence that says why it cannot. */
+/** What a command does besides closing the palette, or the sentence that says why it cannot. */
 export type Outcome = Update<never> | string;
 
 /** A command of the palette with words behind it; without them, the action of the same name is meant. */
@@ -75,11 +75,22 @@ function withNode(input: ScreenInput, word: string, then: (node: NodeName) => Ou
   return node === undefined ? unknown('node', word, nodeNames(input.view)) : then(node);
 }
 
-function withOneOf<W extends string>(what: string, word: string, all: readonly W[], then: (one: W) => Outcome) {
-  const one = all.find((each) => each === word);
-  return one === undefined ? unknown(what, word, all) : then(one);
-}
+/** A command that takes one of some words. */
+const oneOf = <W extends string>(
+  command: Pick<Command, 'word' | 'usage' | 'label' | 'action' | 'changes'>,
+  what: string,
+  all: readonly W[],
+  then: (one: W) => Outcome,
+): Command => ({
+  ...command,
+  words: inOrder(() => all),
+  run: (_, [word = '']) => {
+    const one = all.find((each) => each === word);
+    return one === undefined ? unknown(what, word, all) : then(one);
+  },
+});
 
+const policies = ['on-save', 'ask'] as const;
 const fileWords = ['application', 'deployment'] as const;
 
 const fileOf = ({ about }: ScreenInput, word: string): string | undefined =>
@@ -120,8 +131,8 @@ export const commands: readonly Command[] = [
     run: (input, [word = '']) =>
       withApp(input, word, (app) => {
         const node = whereIs(input.view, app)?.node;
-        const item = { app, ...(node === undefined ? {} : { node }) };
-        return { closes: true, sends: [{ type: 'select', pane: 'cluster', item }] };
+        const item = { app, ...defined({ node }) };
+        return { sends: [{ type: 'select', pane: 'cluster', item }] };
       }),
   },
   {
@@ -130,10 +141,7 @@ export const commands: readonly Command[] = [
     label: 'go to a node',
     words: inOrder(nodeNames),
     run: (input, [word = '']) =>
-      withNode(input, word, (node) => ({
-        closes: true,
-        sends: [{ type: 'select', pane: 'cluster', item: { node } }],
-      })),
+      withNode(input, word, (node) => ({ sends: [{ type: 'select', pane: 'cluster', item: { node } }] })),
   },
   {
     word: 'move',
@@ -152,8 +160,8 @@ export const commands: readonly Command[] = [
     run: (input, [word = '', target]) =>
       withApp(input, word, (app) => {
         const apps = allMoving(input.view, [app]);
-        if (target === undefined) return { closes: true, opens: openMove(apps) };
-        return withNode(input, target, (node) => ({ closes: true, effects: [{ type: 'move', apps, node }] }));
+        if (target === undefined) return { opens: openMove(apps) };
+        return withNode(input, target, (node) => ({ effects: [{ type: 'move', apps, node }] }));
       }),
   },
   {
@@ -164,26 +172,13 @@ export const commands: readonly Command[] = [
     words: inOrder(appsOf),
     disabledReason: (input, [app = '']) =>
       appsOf(input.view).includes(app) ? appReason(input, 'logs', app) : undefined,
-    run: (input, [word = '', ...rest]) =>
-      withApp(input, word, (app) => ({ closes: true, opens: openLogs([app], rest.join(' ')) })),
+    run: (input, [word = '', ...rest]) => withApp(input, word, (app) => ({ opens: openLogs([app], rest.join(' ')) })),
   },
-  onApp('restart', ({ view }, app) => ({
-    closes: true,
-    opens: confirmRestart(view, app),
-  })),
-  onApp('stop', ({ view }, app) => ({
-    closes: true,
-    opens: confirmStop(view, app),
-  })),
-  onApp('start', ({ view }, app) => ({
-    closes: true,
-    opens: confirmStart(view, app),
-  })),
-  onApp('snapshot', (_, app) => ({
-    closes: true,
-    effects: [{ type: 'snapshot', app }],
-  })),
-  onApp('exec', (_, app) => ({ closes: true, effects: [{ type: 'shell', app }] })),
+  onApp('restart', ({ view }, app) => ({ opens: confirmRestart(view, app) })),
+  onApp('stop', ({ view }, app) => ({ opens: confirmStop(view, app) })),
+  onApp('start', ({ view }, app) => ({ opens: confirmStart(view, app) })),
+  onApp('snapshot', (_, app) => ({ effects: [{ type: 'snapshot', app }] })),
+  onApp('exec', (_, app) => ({ effects: [{ type: 'shell', app }] })),
   {
     word: 'edit',
     usage: 'edit APP',
@@ -198,9 +193,9 @@ export const commands: readonly Command[] = [
     run: (input, [word = '']) => {
       // An application of that name has its place in the same file.
       const file = appsOf(input.view).includes(word) ? undefined : fileOf(input, word);
-      if (file !== undefined) return { closes: true, effects: [{ type: 'edit', file }] };
+      if (file !== undefined) return { effects: [{ type: 'edit', file }] };
       if (fileWords.some((each) => each === word)) return 'this folder has no files';
-      return withApp(input, word, (app) => ({ closes: true, effects: [{ type: 'edit-app', app }] }));
+      return withApp(input, word, (app) => ({ effects: [{ type: 'edit-app', app }] }));
     },
   },
   {
@@ -213,7 +208,7 @@ export const commands: readonly Command[] = [
       const node = findNode(input.view, word);
       return node === undefined ? undefined : unreachableReason(input, node);
     },
-    run: (input, [word = '']) => withNode(input, word, (node) => ({ closes: true, opens: openZfs(node) })),
+    run: (input, [word = '']) => withNode(input, word, (node) => ({ opens: openZfs(node) })),
   },
   {
     word: 'filter',
@@ -221,54 +216,38 @@ export const commands: readonly Command[] = [
     label: 'show what matches: wiki, !wiki, node:beta, state:failed',
     action: 'filter',
     words: () => undefined,
-    run: (_, words) => ({ closes: true, sends: [{ type: 'set', ui: { filter: words.join(' ') } }] }),
+    run: (_, words) => ({ sends: [{ type: 'set', ui: { filter: words.join(' ') } }] }),
   },
-  {
-    word: 'theme',
-    usage: 'theme NAME',
-    label: 'colours of the screen',
-    action: 'theme',
-    words: inOrder(() => themeNames),
-    run: (_, [word = '']) =>
-      withOneOf('theme', word, themeNames, (theme) => ({ closes: true, sends: [{ type: 'set', ui: { theme } }] })),
-  },
-  {
-    word: 'view',
-    usage: 'view NAME',
-    label: 'board, table or matrix',
-    action: 'arrange',
-    words: inOrder(() => arrangements),
-    run: (_, [word = '']) =>
-      withOneOf('view', word, arrangements, (arrangement) => ({
-        closes: true,
-        sends: [{ type: 'set', ui: { arrangement } }],
-      })),
-  },
-  {
-    word: 'sort',
-    usage: 'sort BY',
-    label: 'order of the applications',
-    action: 'sort',
-    words: inOrder(() => sorts),
-    run: (_, [word = '']) =>
-      withOneOf('order', word, sorts, (sort) => ({ closes: true, sends: [{ type: 'set', ui: { sort } }] })),
-  },
-  {
-    word: 'policy',
-    usage: 'policy NAME',
-    label: 'apply on save, or ask first',
-    action: 'policy',
-    changes: true,
-    words: inOrder(() => policies),
-    run: (_, [word = '']) =>
-      withOneOf('policy', word, policies, (policy) => ({ closes: true, effects: [{ type: 'set-policy', policy }] })),
-  },
+  oneOf(
+    { word: 'theme', usage: 'theme NAME', label: 'colours of the screen', action: 'theme' },
+    'theme',
+    themeNames,
+    (theme) => ({ sends: [{ type: 'set', ui: { theme } }] }),
+  ),
+  oneOf(
+    { word: 'view', usage: 'view NAME', label: 'board, table or matrix', action: 'arrange' },
+    'view',
+    arrangements,
+    (arrangement) => ({ sends: [{ type: 'set', ui: { arrangement } }] }),
+  ),
+  oneOf(
+    { word: 'sort', usage: 'sort BY', label: 'order of the applications', action: 'sort' },
+    'order',
+    sorts,
+    (sort) => ({ sends: [{ type: 'set', ui: { sort } }] }),
+  ),
+  oneOf(
+    { word: 'policy', usage: 'policy NAME', label: 'apply on save, or ask first', action: 'policy', changes: true },
+    'policy',
+    policies,
+    (policy) => ({ effects: [{ type: 'set-policy', policy }] }),
+  ),
   {
     word: 'run',
     usage: 'run',
     label: 'the present run, or the last one',
     words: () => undefined,
-    run: () => ({ closes: true, opens: openRun() }),
+    run: () => ({ opens: openRun() }),
   },
   {
     word: 'problems',
@@ -276,12 +255,10 @@ export const commands: readonly Command[] = [
     label: 'problems of the newest save',
     words: () => undefined,
     disabledReason: ({ view }) => (view.problems.length > 0 ? undefined : 'the files have no problems'),
-    run: () => ({ closes: true, opens: openProblems() }),
+    run: () => ({ opens: openProblems() }),
   },
 ];
 
 /** The rule of the page that `move` without a node opens. */
 const noPlaceFor = ({ view, now }: ScreenInput, app: string, node: string): string | undefined =>
   appsOf(view).includes(app) ? fitsOf(view, [app], now).find((fit) => fit.node === node)?.against : undefined;
-
-const policies = ['on-save', 'ask'] as const;

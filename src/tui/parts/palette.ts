@@ -200,7 +200,7 @@ function choose(
   const entry = entries[state.cursor];
   if (entry?.needsMore === true) return { state: completed(entry) };
   const done = runLine(input, registry, entry?.line ?? state.field.text, entry?.disabled);
-  return typeof done === 'string' ? { notice: { text: done, tone: 'warn' } } : done;
+  return typeof done === 'string' ? { notice: { text: done, tone: 'warn' } } : { closes: true, ...done };
 }
 
 function runLine(input: ScreenInput, registry: Registry, line: string, disabled: string | undefined): Outcome {
@@ -215,7 +215,7 @@ function runLine(input: ScreenInput, registry: Registry, line: string, disabled:
 /** The palette stays open where the action is disabled: the list shows the reason. */
 function runAction(input: ScreenInput, registry: Registry, action: ActionId): Outcome {
   const reason = disabledReason(input, registry, action);
-  return reason === undefined ? { closes: true, sends: [{ type: 'action', action }] } : `${action}: ${reason}`;
+  return reason === undefined ? { sends: [{ type: 'action', action }] } : `${action}: ${reason}`;
 }
 
 /** How well a typed word fits a text: 0 is the word itself, larger is worse, undefined is not at all. */
