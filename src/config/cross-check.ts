@@ -1,4 +1,4 @@
-import type { Config, PortMapping, VolumeMount } from '../model/config.ts';
+import type { Config, Link, PortMapping } from '../model/config.ts';
 import type { DeployedNode } from './deployment-file.ts';
 import type { Draft } from './draft.ts';
 import { complain, type Place, type Placed } from './fields.ts';
@@ -36,22 +36,31 @@ function checkDependenciesPlaced({ name, dependsOn = [] }: Draft, placed: Readon
   }
 }
 
-const portText = ({ external, protocol }: PortMapping): string => `external port ${external}/${protocol}`;
-
-function checkPortsOnce(draft: Draft): void {
-  const seen = new Map<string, Placed<PortMapping>>();
-  for (const port of draft.ports) {
-    const { value, place } = port;
-    const key = `${value.external}/${value.protocol}`;
-    const earlier = seen.get(key);
-    if (earlier === undefined) seen.set(key, port);
-    else if (!isFurtherAddress(value, earlier.value))
-      complain(
-        place,
-        `the ${portText(value)} is used twice: already at ${earlier.place.path}`,
-        'choose another external port',
-      );
+/** Calls back for each item whose key an earlier item has, with the first of those; returns the first of each key. */
+function eachRepeated<T>(
+  items: Iterable<T>,
+  keyOf: (item: T) => string,
+  repeated: (item: T, first: T) => void,
+): ReadonlyMap<string, T> {
+  const seen = new Map<string, T>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, item);
+    else repeated(item, first);
   }
+  return seen;
+}
+
+const portKey = ({ external, protocol }: PortMapping): string => `${external}/${protocol}`;
+const portText = (port: PortMapping): string => `external port ${portKey(port)}`;
+
+function checkPortsOnce({ ports }: Draft): void {
+  const keyOf = ({ value }: Placed<PortMapping>): string => portKey(value);
+  eachRepeated(ports, keyOf, ({ value, place }, { value: earlier, place: { path } }) => {
+    if (isFurtherAddress(value, earlier)) return;
+    complain(place, `the ${portText(value)} is used twice: already at ${path}`, 'choose another external port');
+  });
 }
 
 /** The same port of the container at another address of the node. */
@@ -60,69 +69,55 @@ const isFurtherAddress = (port: PortMapping, earlier: PortMapping): boolean =>
 
 /** Every external port is reachable on every node, so it belongs to one application. */
 function checkPortsAcross(drafts: readonly Draft[]): void {
-  const seen = new Map<string, { readonly app: string; readonly port: Placed<PortMapping> }>();
-  for (const draft of drafts) {
-    for (const port of draft.ports) {
-      const key = `${port.value.external}/${port.value.protocol}`;
-      const earlier = seen.get(key);
-      if (earlier === undefined) seen.set(key, { app: draft.name, port });
-      else if (earlier.app !== draft.name) {
-        const other = `${quote(earlier.app)} at ${earlier.port.place.path}`;
-        complain(port.place, `the ${portText(port.value)} is used already by ${other}`, 'choose another external port');
-      }
-    }
-  }
+  const ports = drafts.flatMap(({ name, ports: own }) => own.map((port) => ({ app: name, ...port })));
+  eachRepeated(
+    ports,
+    ({ value }) => portKey(value),
+    ({ app, value, place }, first) => {
+      if (first.app === app) return;
+      const other = `${quote(first.app)} at ${first.place.path}`;
+      complain(place, `the ${portText(value)} is used already by ${other}`, 'choose another external port');
+    },
+  );
 }
 
 /** Alias and local port make the variables' names (flocker: ALIAS_PORT_<local>_TCP). */
-function checkLinks(draft: Draft): void {
-  const seen = new Map<string, Place>();
-  for (const { value, place } of draft.links) {
-    const name = `${value.alias.toUpperCase().replaceAll('-', '_')}_PORT_${value.localPort}_TCP`;
-    const earlier = seen.get(name);
-    if (earlier === undefined) seen.set(name, place);
-    else
-      complain(
-        place,
-        `two links give the same variables ${name}: the other is ${earlier.path}`,
-        'choose another alias',
-      );
-  }
+function checkLinks({ links }: Draft): void {
+  const nameOf = ({ value: { alias, localPort } }: Placed<Link>): string =>
+    `${alias.toUpperCase().replaceAll('-', '_')}_PORT_${localPort}_TCP`;
+  eachRepeated(links, nameOf, (link, { place: { path } }) => {
+    const what = `two links give the same variables ${nameOf(link)}`;
+    complain(link.place, `${what}: the other is ${path}`, 'choose another alias');
+  });
 }
 
 /** One may lie inside another: Docker mounts them in the order of their depth. */
 function checkMountpoints({ volumes, binds = [], tmpfs = [], files = [] }: Draft): void {
-  const seen = new Map<string, Place>();
   const bound = files.flatMap(({ value: { target, kind }, place }) =>
     kind === 'file' ? [{ value: { mountpoint: target }, place }] : [],
   );
-  for (const { value, place } of [...volumes, ...binds, ...tmpfs, ...bound]) {
-    const earlier = seen.get(value.mountpoint);
-    if (earlier === undefined) seen.set(value.mountpoint, place);
-    else
-      complain(
-        place,
-        `the mountpoint ${quote(value.mountpoint)} is used already at ${earlier.path}`,
-        'keep one of the two',
-      );
-  }
+  eachRepeated<Placed<{ readonly mountpoint: string }>>(
+    [...volumes, ...binds, ...tmpfs, ...bound],
+    ({ value }) => value.mountpoint,
+    ({ value, place }, { place: { path } }) => {
+      complain(place, `the mountpoint ${quote(value.mountpoint)} is used already at ${path}`, 'keep one of the two');
+    },
+  );
 }
 
 /** A volume has one writer. */
 function checkVolumeIds(drafts: readonly Draft[]): void {
-  const seen = new Map<string, { readonly app: string; readonly volume: Placed<VolumeMount> }>();
-  for (const { name: app, volumes } of drafts) {
-    for (const volume of volumes) {
-      const { value, place } = volume;
-      const earlier = seen.get(value.id);
-      if (earlier === undefined) seen.set(value.id, { app, volume });
+  const all = drafts.flatMap(({ name, volumes }) => volumes.map((volume) => ({ app: name, ...volume })));
+  eachRepeated(
+    all,
+    ({ value }) => value.id,
+    ({ app, value, place }, first) => {
       // The same mountpoint in the same application is reported as such.
-      else if (earlier.app !== app || earlier.volume.value.mountpoint !== value.mountpoint) {
-        const where = earlier.volume.place.path;
-        complain(place, `the dataset id ${quote(value.id)} is used already at ${where}`, 'give each volume its own');
-      }
-    }
-  }
+      if (first.app === app && first.value.mountpoint === value.mountpoint) return;
+      const where = first.place.path;
+      complain(place, `the dataset id ${quote(value.id)} is used already at ${where}`, 'give each volume its own');
+    },
+  );
 }
 
 /** One node owns a volume. */
@@ -150,21 +145,12 @@ interface Seat {
 
 /** Where every application is placed. */
 function checkPlacedOnce(deployed: readonly DeployedNode[]): ReadonlyMap<string, Seat> {
-  const seen = new Map<string, Seat>();
-  for (const { name: node, applications } of deployed) {
-    for (const { value, place } of applications) {
-      const earlier = seen.get(value);
-      if (earlier === undefined) {
-        seen.set(value, { node, place });
-        continue;
-      }
-      const where = earlier.node === node ? 'on this node' : `on ${quote(earlier.node)}`;
-      complain(
-        place,
-        `the application ${quote(value)} is listed twice: already ${where} at ${earlier.place.path}`,
-        'keep one of the two',
-      );
-    }
-  }
-  return seen;
+  return eachRepeated(
+    deployed.flatMap(({ name: node, applications }) => applications.map((app) => ({ node, ...app }))),
+    ({ value }) => value,
+    ({ node, value, place }, first) => {
+      const where = `${first.node === node ? 'on this node' : `on ${quote(first.node)}`} at ${first.place.path}`;
+      complain(place, `the application ${quote(value)} is listed twice: already ${where}`, 'keep one of the two');
+    },
+  );
 }
