@@ -1,3 +1,4 @@
+import { groupBy } from '../model/collect.ts';
 import type { ConfigProblem } from '../model/config.ts';
 import { type Printed, plainText, visibleText } from '../model/plain-text.ts';
 import { indexText, type TextIndex } from './yaml/text-position.ts';
@@ -98,12 +99,7 @@ const minAlike = 3;
 
 /** Each kind of problem once, in the order of the file; those with an edit of their own stay alone. */
 function grouped(findings: readonly Finding[], adviceOf: (finding: Finding) => Partial<Advice>): readonly Group[] {
-  const byMessage = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const alike = byMessage.get(finding.message);
-    if (alike === undefined) byMessage.set(finding.message, [finding]);
-    else alike.push(finding);
-  }
+  const byMessage = groupBy(findings, ({ message }) => message);
   const groups = [...byMessage.values()].flatMap((alike): Group[] => {
     const [first, ...others] = alike;
     if (first === undefined) return [];

@@ -1,3 +1,4 @@
+import { groupBy } from '../model/collect.ts';
 import { defaultSettings, type ImageRef, type NodeName, type NodeSettings, type Settings } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
 import type { DeployedNode } from './deployment-file.ts';
@@ -87,13 +88,7 @@ function restOf(
 function indexInventory(inventory: readonly InventoryNode[]): (name: string) => readonly InventoryNode[] {
   const byKey = new Map(inventory.map((node) => [node.key, node]));
   const byName = new Map(inventory.map((node) => [node.settings.name ?? node.key, node]));
-  const byHost = new Map<string, InventoryNode[]>();
-  for (const node of inventory) {
-    const host = node.settings.host ?? node.key;
-    const others = byHost.get(host);
-    if (others === undefined) byHost.set(host, [node]);
-    else others.push(node);
-  }
+  const byHost = groupBy(inventory, ({ key, settings }) => settings.host ?? key);
   return (name) => {
     const exact = byKey.get(name) ?? byName.get(name);
     return exact === undefined ? (byHost.get(name) ?? []) : [exact];
@@ -110,9 +105,11 @@ function settingsUnder(name: NodeName, { key, settings }: InventoryNode): NodeSe
 /** Settings of several drover.yml files over the defaults, the first file that says something winning. */
 export function mergeSettings(files: readonly DroverFile[]): Settings {
   const lastFirst = [...files].reverse();
+  const first = <K extends keyof DroverFile>(key: K) => files.find((file) => file[key] !== undefined)?.[key];
+  const range = first('nameRange') ?? defaultSettings.nameRange;
   return {
-    pool: files.find(({ pool }) => pool !== undefined)?.pool ?? defaultSettings.pool,
-    datasetRoot: files.find((file) => file.datasetRoot !== undefined)?.datasetRoot ?? defaultSettings.datasetRoot,
+    pool: first('pool') ?? defaultSettings.pool,
+    datasetRoot: first('datasetRoot') ?? defaultSettings.datasetRoot,
     timeouts: overlay(
       defaultSettings.timeouts,
       lastFirst.map((file) => file.timeouts),
@@ -121,21 +118,13 @@ export function mergeSettings(files: readonly DroverFile[]): Settings {
       defaultSettings.switch,
       lastFirst.map((file) => file.switch),
     ),
-    transfer: files.find(({ transfer }) => transfer !== undefined)?.transfer ?? defaultSettings.transfer,
-    ...defined({
-      listen: files.find(({ listen }) => listen !== undefined)?.listen,
-      nameRange: mergeNameRange(files),
-    }),
+    transfer: first('transfer') ?? defaultSettings.transfer,
+    ...defined({ listen: first('listen'), nameRange: range === 'none' ? undefined : range }),
     boot: overlay(
       defaultSettings.boot,
       lastFirst.map((file) => file.boot),
     ),
   };
-}
-
-function mergeNameRange(files: readonly DroverFile[]): string | undefined {
-  const range = files.find(({ nameRange }) => nameRange !== undefined)?.nameRange ?? defaultSettings.nameRange;
-  return range === 'none' ? undefined : range;
 }
 
 function overlay<T extends object>(base: T, layers: readonly Partial<T>[]): T {

@@ -1,3 +1,4 @@
+import { cached } from './collect.ts';
 import type { ContainerSettings, RestartPolicy } from './container/fields.ts';
 import type { ContainerFile } from './container/file.ts';
 import type { NodeMounts } from './container/mounts.ts';
@@ -302,17 +303,13 @@ export const defaultSettings: Settings = {
   boot: { alone: 'wait' },
 };
 
-const nodesByApp = new WeakMap<Config['deployment'], ReadonlyMap<AppName, NodeName>>();
+const nodesByApp = cached(
+  (deployment: Config['deployment']): ReadonlyMap<AppName, NodeName> =>
+    new Map(Object.entries(deployment).flatMap(([node, apps]) => apps.map((name) => [name, node] as const))),
+);
 
 /** The node an application is placed on, if any; validation guarantees there is at most one. */
-export function nodeOf({ deployment }: Config, app: AppName): NodeName | undefined {
-  let byApp = nodesByApp.get(deployment);
-  if (byApp === undefined) {
-    byApp = new Map(Object.entries(deployment).flatMap(([node, apps]) => apps.map((name) => [name, node] as const)));
-    nodesByApp.set(deployment, byApp);
-  }
-  return byApp.get(app);
-}
+export const nodeOf = ({ deployment }: Config, app: AppName): NodeName | undefined => nodesByApp(deployment).get(app);
 
 /** The node with this key, name or host; undefined if there is none, or more than one. */
 export function findNode({ nodes }: Config, word: string): NodeName | undefined {

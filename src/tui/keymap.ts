@@ -1,3 +1,4 @@
+import { addTo } from '../model/collect.ts';
 import { closest } from '../view/closest.ts';
 import { type ActionId, actions, infoOf } from './actions/actions.ts';
 import { firstTaken } from './actions/disabled-reason.ts';
@@ -25,7 +26,7 @@ const wayOut = 'ctrl+c';
 export function keyMapOf(userKeys: UserKeys): KeyMap {
   const map = new Map<string, ActionId[]>();
   for (const { id } of actions) {
-    for (const key of keysOf(id, userKeys)) map.set(key, [...(map.get(key) ?? []), id]);
+    for (const key of keysOf(id, userKeys)) addTo(map, key, id);
   }
   return map;
 }

@@ -1,16 +1,11 @@
+import { groupBy } from '../model/collect.ts';
 import type { FoundContainer, FoundDocker } from '../model/found-docker.ts';
 import { alignRows, cell, type Line, line, type TableRow } from './lines.ts';
 import { count } from './wording.ts';
 
 /** Compose projects of a node by name, with their containers. */
-export function projectsIn({ containers }: FoundDocker): ReadonlyMap<string, readonly FoundContainer[]> {
-  const projects = new Map<string, FoundContainer[]>();
-  for (const container of containers) {
-    if (container.project === undefined) continue;
-    projects.set(container.project, [...(projects.get(container.project) ?? []), container]);
-  }
-  return projects;
-}
+export const projectsIn = ({ containers }: FoundDocker): ReadonlyMap<string, readonly FoundContainer[]> =>
+  groupBy(containers, ({ project }) => project);
 
 /** Containers of no project. */
 export const looseContainers = ({ containers }: FoundDocker): readonly FoundContainer[] =>

@@ -8,6 +8,7 @@ import {
   type Volume,
   type WaitingVolume,
 } from '../model/cluster.ts';
+import { addTo } from '../model/collect.ts';
 import {
   type Application,
   type AppName,
@@ -160,7 +161,7 @@ function applicationStatuses(config: Config, nodes: readonly (readonly [NodeName
   for (const [node, state] of nodes) {
     for (const container of freshFacts(state)?.containers ?? []) {
       if (!container.managed || container.application === undefined) continue;
-      found.set(container.application, [...(found.get(container.application) ?? []), foundOn(node, container)]);
+      addTo(found, container.application, foundOn(node, container));
     }
   }
   const down = new Set(nodes.filter(([, state]) => state.status === 'unreachable').map(([node]) => node));

@@ -1,6 +1,6 @@
 import { listenAddresses, portsAt } from '../model/addresses.ts';
-
 import { type Container, type ContainerMount, type ContainerSpec, freshFacts, type Volume } from '../model/cluster.ts';
+import { addTo } from '../model/collect.ts';
 import { type Application, type AppName, type NodeName, nodeOf, type PortMapping } from '../model/config.ts';
 
 import {
@@ -78,9 +78,7 @@ function containersByApp(view: ClusterView): ReadonlyMap<AppName, readonly Place
     for (const container of freshFacts(state)?.containers ?? []) {
       const { managed, application } = container;
       if (!managed || application === undefined) continue;
-      const placed = byApp.get(application);
-      if (placed === undefined) byApp.set(application, [{ node, container }]);
-      else placed.push({ node, container });
+      addTo(byApp, application, { node, container });
     }
   }
   return byApp;

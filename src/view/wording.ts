@@ -1,3 +1,4 @@
+import { cached } from '../model/collect.ts';
 import { type AppName, type Config, type NodeName, nodeOf, type VolumeId } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import type { RunOutcome } from '../model/events.ts';
@@ -78,14 +79,11 @@ export interface Names {
 }
 
 /** Every row of a screen asks for them, so they are cached for each configuration. */
-const known = new WeakMap<Config, Names>();
+const namesIn = cached((config: Config) => readNames(config));
 
 /** The names in this configuration; addresses and ids if it has none. */
-export function namesOf(config: Config | undefined): Names {
-  const names = (config && known.get(config)) ?? readNames(config);
-  if (config !== undefined) known.set(config, names);
-  return names;
-}
+export const namesOf = (config: Config | undefined): Names =>
+  config === undefined ? readNames(undefined) : namesIn(config);
 
 function readNames(config: Config | undefined): Names {
   const volumes = new Map<VolumeId, string>();

@@ -1,5 +1,6 @@
 import type { ResumeToken } from '../../engine/volume-store.ts';
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../../model/cluster.ts';
+import { addTo } from '../../model/collect.ts';
 import { readCopyRecord } from '../../model/copy-record.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
@@ -56,10 +57,7 @@ function childrenOf(names: Iterable<string>): ReadonlyMap<string, readonly strin
   for (const name of names) {
     if (name.includes('%')) continue;
     for (let cut = name.lastIndexOf('/'); cut > 0; cut = name.lastIndexOf('/', cut - 1)) {
-      const above = name.slice(0, cut);
-      const found = children.get(above);
-      if (found === undefined) children.set(above, [name]);
-      else found.push(name);
+      addTo(children, name.slice(0, cut), name);
     }
   }
   return children;

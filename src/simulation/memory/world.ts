@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { VolumeRole } from '../../model/cluster.ts';
+import { addTo } from '../../model/collect.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { readCopyRecord } from '../../model/copy-record.ts';
 import { AppError } from '../../model/errors.ts';
@@ -228,14 +229,12 @@ export function checkInvariants(world: MemoryWorld): void {
     for (const dataset of machine.datasets.values()) {
       const { volume, role } = dataset.properties;
       const isOld = machine.isOff && !dataset.mounted;
-      if (volume !== undefined && role === 'owner' && !isOld)
-        owners.set(volume, [...(owners.get(volume) ?? []), machine.name]);
+      if (volume !== undefined && role === 'owner' && !isOld) addTo(owners, volume, machine.name);
     }
     for (const container of machine.containers.values()) {
       if (container.state !== 'running' || !container.managed) continue;
       for (const volume of new Set(container.spec.mounts.map((mount) => mount.volume))) {
-        const user = { app: container.spec.application, node: machine.name };
-        users.set(volume, [...(users.get(volume) ?? []), user]);
+        addTo(users, volume, { app: container.spec.application, node: machine.name });
         const dataset = datasetOf(machine, volume);
         if (dataset?.properties.role !== 'owner' || !dataset.mounted) {
           violate(world, `"${container.name}" runs on ${machine.name} without owning and mounting ${volume}`);

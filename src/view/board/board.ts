@@ -1,4 +1,5 @@
 import { lastFacts, type NodeFacts, type NodeState } from '../../model/cluster.ts';
+import { addTo, cached } from '../../model/collect.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
 import { plainText } from '../../model/plain-text.ts';
 import type { Plan } from '../../model/plan.ts';
@@ -55,42 +56,31 @@ interface Common {
 function commonOf(view: ClusterView): Common {
   const activities = new Map<NodeName, Activity[]>();
   for (const each of [...activitiesOf(view).values()].flat()) {
-    for (const node of each.nodes) push(activities, node, each);
+    for (const node of each.nodes) addTo(activities, node, each);
   }
   const finished = new Map<NodeName, string[]>();
   for (const { id, action } of view.plan?.steps ?? []) {
-    if (view.steps[id]?.state === 'succeeded' && 'node' in action) push(finished, action.node, id);
+    if (view.steps[id]?.state === 'succeeded' && 'node' in action) addTo(finished, action.node, id);
   }
   const at = whereaboutsOf(view.nodes);
   const { placement } = indexConfig(view.config);
   const strays = new Map<NodeName, AppName[]>();
   for (const [app, nodes] of at) {
-    for (const node of nodes) if (placement.get(app) !== node) push(strays, node, app);
+    for (const node of nodes) if (placement.get(app) !== node) addTo(strays, node, app);
   }
   return { activities, finished, whereabouts: at, strays };
 }
 
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
-}
-
-const whereabouts = new WeakMap<ClusterView['nodes'], ReadonlyMap<AppName, readonly NodeName[]>>();
-
 /** The nodes on which each application has a container, from the last facts of each node. */
-function whereaboutsOf(nodes: ClusterView['nodes']): ReadonlyMap<AppName, readonly NodeName[]> {
-  const known = whereabouts.get(nodes);
-  if (known !== undefined) return known;
+const whereaboutsOf = cached((nodes: ClusterView['nodes']): ReadonlyMap<AppName, readonly NodeName[]> => {
   const found = new Map<AppName, NodeName[]>();
   for (const [node, state] of Object.entries(nodes)) {
     for (const { managed, application } of lastFacts(state)?.containers ?? []) {
-      if (managed && application !== undefined) push(found, application, node);
+      if (managed && application !== undefined) addTo(found, application, node);
     }
   }
-  whereabouts.set(nodes, found);
   return found;
-}
+});
 
 /** The key of the cache for nodes that were never observed. */
 function nodeFor(view: ClusterView, common: Common, node: NodeName, now: number): BoardNode {

@@ -1,3 +1,4 @@
+import { addTo, cached, groupBy } from '../../model/collect.ts';
 import type { AppName, Config, NodeName } from '../../model/config.ts';
 import { plainText } from '../../model/plain-text.ts';
 import { type ActionKind, type Blocker, nodesOf, type Plan, type PlannedMove, type Step } from '../../model/plan.ts';
@@ -22,30 +23,19 @@ interface PlanIndex {
 }
 
 const noPlan: PlanIndex = { groups: new Map(), blockedApps: new Map(), blockedNodes: new Map() };
-const plans = new WeakMap<Plan, PlanIndex>();
-
-/** The plan by group, cached for each plan. */
-export function indexPlan(plan: Plan | undefined): PlanIndex {
-  if (plan === undefined) return noPlan;
-  const known = plans.get(plan);
-  if (known !== undefined) return known;
+const readPlan = cached((plan: Plan): PlanIndex => {
   const blockedNodes = new Map<NodeName, string[]>();
   for (const { app, node, reason } of plan.blocked) {
-    if (app === undefined && node !== undefined)
-      blockedNodes.set(node, [...(blockedNodes.get(node) ?? []), plainText(reason)]);
+    if (app === undefined && node !== undefined) addTo(blockedNodes, node, plainText(reason));
   }
-  const index = { groups: groupsOf(plan), blockedApps: blockedApps(plan), blockedNodes };
-  plans.set(plan, index);
-  return index;
-}
+  return { groups: groupsOf(plan), blockedApps: blockedApps(plan), blockedNodes };
+});
+
+/** The plan by group, cached for each plan. */
+export const indexPlan = (plan: Plan | undefined): PlanIndex => (plan === undefined ? noPlan : readPlan(plan));
 
 function groupsOf(plan: Plan): ReadonlyMap<string, GroupPlan> {
-  const steps = new Map<string, Step[]>();
-  for (const step of plan.steps) {
-    const list = steps.get(step.group);
-    if (list === undefined) steps.set(step.group, [step]);
-    else list.push(step);
-  }
+  const steps = groupBy(plan.steps, ({ group }) => group);
   return new Map([...steps].map(([group, list]) => [group, { steps: list, moves: list.flatMap(moveOf) }]));
 }
 
@@ -108,13 +98,12 @@ interface ConfigIndex {
 }
 
 const noConfig: ConfigIndex = { applications: {}, placement: new Map(), volumes: new Map() };
-const configs = new WeakMap<Config, ConfigIndex>();
 
 /** Where everything is wanted; remembered for as long as the configuration is. */
-export function indexConfig(config: Config | undefined): ConfigIndex {
-  if (config === undefined) return noConfig;
-  const known = configs.get(config);
-  if (known !== undefined) return known;
+export const indexConfig = (config: Config | undefined): ConfigIndex =>
+  config === undefined ? noConfig : readConfig(config);
+
+const readConfig = cached((config: Config): ConfigIndex => {
   const placement = new Map(
     Object.entries(config.deployment).flatMap(([node, apps]) => apps.map((app) => [app, node] as const)),
   );
@@ -124,7 +113,5 @@ export function indexConfig(config: Config | undefined): ConfigIndex {
     const wanted = placement.get(app.name);
     for (const { id } of app.volumes) volumes.set(id, { app: app.name, ...(wanted === undefined ? {} : { wanted }) });
   }
-  const index = { applications: config.applications, placement, volumes };
-  configs.set(config, index);
-  return index;
-}
+  return { applications: config.applications, placement, volumes };
+});

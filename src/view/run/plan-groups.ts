@@ -1,3 +1,4 @@
+import { groupBy } from '../../model/collect.ts';
 import type { NodeName } from '../../model/config.ts';
 import type { ActionKind, MoveForecast, Plan, Step } from '../../model/plan.ts';
 import { nodesOf } from '../../model/plan.ts';
@@ -39,17 +40,8 @@ export function planGroups(plan: Plan, forecasts: readonly MoveForecast[]): read
 }
 
 function groupPlan(plan: Plan, forecasts: readonly MoveForecast[]): readonly PlanGroup[] {
-  const byGroup = new Map<string, Step[]>();
-  for (const step of plan.steps) {
-    const steps = byGroup.get(step.group);
-    if (steps === undefined) byGroup.set(step.group, [step]);
-    else steps.push(step);
-  }
-  const moves = new Map<string, MoveForecast[]>();
-  for (const move of forecasts) {
-    const group = move.app ?? move.volume;
-    moves.set(group, [...(moves.get(group) ?? []), move]);
-  }
+  const byGroup = groupBy(plan.steps, ({ group }) => group);
+  const moves = groupBy(forecasts, ({ app, volume }) => app ?? volume);
   return [...byGroup].map(([group, steps]) => groupOf(group, steps, moves.get(group) ?? []));
 }
 

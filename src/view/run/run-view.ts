@@ -1,3 +1,4 @@
+import { cached } from '../../model/collect.ts';
 import type { AppName, Config } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import type { MoveReceipt, RunOutcome } from '../../model/events.ts';
@@ -105,13 +106,9 @@ function groupOf(view: ClusterView, plan: PlanGroup, now: number): RunGroup {
   return group;
 }
 
-const numbered = new WeakMap<Plan, ReadonlyMap<StepId, number>>();
-
-function numbersOf(plan: Plan): ReadonlyMap<StepId, number> {
-  const numbers = numbered.get(plan) ?? new Map(plan.steps.map(({ id }, i) => [id, i + 1]));
-  numbered.set(plan, numbers);
-  return numbers;
-}
+const numbersOf = cached(
+  (plan: Plan): ReadonlyMap<StepId, number> => new Map(plan.steps.map(({ id }, i) => [id, i + 1])),
+);
 
 function runStep(view: ClusterView, step: Step, number: number, now: number): RunStep {
   const at: StepView = view.steps[step.id] ?? { state: 'waiting' };

@@ -1,3 +1,4 @@
+import { groupBy } from '../../../model/collect.ts';
 import type { NodeName } from '../../../model/config.ts';
 import { defined } from '../../../model/defined.ts';
 import { compareNames } from '../../../view/board/plan.ts';
@@ -95,13 +96,11 @@ export const isFault = ({ state, note, kind }: BoardRow): boolean => {
 
 /** Rows of the same application together, as they come. */
 function entriesOf({ nodes }: Board, title: ReadonlyMap<NodeName, string>): readonly Entry[] {
-  const groups = new Map<string, BoardRow[]>();
-  for (const row of nodes.flatMap((node) => node.rows)) {
-    const key = row.app === undefined ? `${row.node}\n${row.foreign ?? ''}\n${row.volume ?? ''}` : `app\n${row.app}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [row]);
-    else group.push(row);
-  }
+  const groups = groupBy(
+    nodes.flatMap((node) => node.rows),
+    ({ app, node, foreign, volume }) =>
+      app === undefined ? `${node}\n${foreign ?? ''}\n${volume ?? ''}` : `app\n${app}`,
+  );
   return [...groups.values()].map((rows) => entryOf(rows, title));
 }
 
