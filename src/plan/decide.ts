@@ -141,7 +141,7 @@ function decideContainers(
   const fresh = (): ContainerStart['spec'] => specWith(moved ?? facts.imagePorts?.[imageId ?? '']);
   const asksPorts = imageId === undefined && facts.network.names !== undefined ? { asksPorts: true as const } : {};
   const stops = elsewhere.map((other): ContainerStop => {
-    const reason = `${quote(app.name)} is wanted on ${quote(node)}`;
+    const reason = `the deployment places ${quote(app.name)} on ${quote(node)}`;
     const stop = { node: other.node, app: app.name, reason };
     // A job that is stopped would look like one that is done if it exits with 0.
     const isKept = !isAwaited(input, app.name) && canReturn(other, tasks);
@@ -280,7 +280,7 @@ function arrival(
   const from = moved[0] ?? elsewhere[0]?.node;
   if (from !== undefined) return `${quote(name)} moves from ${quote(from)} to ${quote(node)}`;
   const isFirst = tasks.length > 0 && tasks.every(({ work }) => work.kind === 'create');
-  return `${quote(name)} is wanted on ${quote(node)}${isFirst ? ', for the first time: it starts without data' : ''}`;
+  return `the deployment places ${quote(name)} on ${quote(node)}${isFirst ? ', for the first time: it starts without data' : ''}`;
 }
 
 /** Why the container must not run while its volumes change. */
