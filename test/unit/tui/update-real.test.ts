@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { actNames, actOf } from '../../../src/model/acts.ts';
 import { actions } from '../../../src/tui/actions/actions.ts';
+import { commands } from '../../../src/tui/actions/commands.ts';
 import { checkKeys, keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
 import { openGuide } from '../../../src/tui/parts/guide/page.ts';
 import { openLeave } from '../../../src/tui/parts/leave.ts';
@@ -97,6 +99,17 @@ describe('the parts of the screen together', () => {
     expect(pressed(keys).kinds).toEqual(kinds);
   });
 
+  it.each(actNames.flatMap((name) => actOf(name).screen ?? []))('does the act behind $action', (act) => {
+    const { action, keys, label, command } = act;
+    expect(keys).not.toEqual([]);
+    expect(actions.filter(({ id }) => id === action)).toMatchObject([{ keys, label }]);
+    for (const key of keys) {
+      const { effects, kinds } = pressed(key);
+      expect([key, effects.length + kinds.length]).toEqual([key, 1 + effects.filter(isReading).length]);
+    }
+    if (command !== undefined) expect(commands).toContainEqual(expect.objectContaining({ word: command[0], action }));
+  });
+
   it('asks before it restarts, and takes no for an answer', () => {
     expect(pressed('r enter')).toMatchObject({ effects: [], kinds: [] });
     expect(pressed('r y')).toMatchObject({ effects: [{ type: 'restart', app: 'wiki' }], kinds: [] });
@@ -119,6 +132,9 @@ describe('the parts of the screen together', () => {
     expect(screenTakes(state, registry)).not.toContain('apply');
   });
 });
+
+/** What an overlay reads when it opens. */
+const isReading = ({ type }: Effect): boolean => type === 'read-zfs';
 
 function openedAs(kind: string): { readonly overlays: readonly Overlay[] } {
   const messages: Readonly<Record<string, Message>> = {
