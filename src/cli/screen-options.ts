@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { TuiOptions } from './world.ts';
+import type { ScreenOptions } from '../model/settings.ts';
 
 /** The options of the screen, for `drover`, `drover demo` and `drover tutorial`. */
 export function addScreenOptions(command: Command): Command {
@@ -15,7 +15,7 @@ export function addScreenOptions(command: Command): Command {
     .addOption(new Option('--scale <nodes,containers,events>').hideHelp());
 }
 
-export interface ScreenFlags extends TuiOptions {
+export interface ScreenFlags extends ScreenOptions {
   readonly plain?: boolean;
   readonly stages?: string;
   readonly scale?: string;

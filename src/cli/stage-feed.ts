@@ -1,15 +1,11 @@
 import { open } from 'node:fs/promises';
-import { type EndedStages, reduceStages, type Stage, type StageLog, startOfLog } from '../view/stages.ts';
+import { type EndedStages, reduceStages, type StageFeed, type StageLog, startOfLog } from '../view/stages.ts';
 
 /** Often enough to look alive; a look at a file that did not grow costs some microseconds. */
 const lookEveryMs = 200;
 
 /** Stages as they are written into a file by scripts/progress.mjs (environment variable DROVER_PROGRESS_FILE). */
-export interface StageFileFeed {
-  readonly getSnapshot: () => readonly Stage[];
-  readonly subscribe: (listener: () => void) => () => void;
-  /** Resolves when the work is over, well or not; never where the feed is closed before. */
-  readonly ended: Promise<EndedStages>;
+export interface StageFileFeed extends StageFeed {
   readonly close: () => void;
 }
 

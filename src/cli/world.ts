@@ -6,6 +6,7 @@ import type { Engine } from '../engine/types.ts';
 import type { AppName, DeploymentName, LoadResult, NodeName, NodeSettings, Settings } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
 import type { Printed } from '../model/plain-text.ts';
+import type { ScreenOptions } from '../model/settings.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
@@ -91,16 +92,6 @@ export interface Simulation {
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** Options of the screen; its other settings are in the user's settings file. */
-export interface TuiOptions {
-  readonly readOnly?: boolean;
-  /** Every plan waits for approval. */
-  readonly confirm?: boolean;
-  readonly theme?: string;
-  readonly ascii?: boolean;
-  readonly mouse?: boolean;
-}
-
 /** How an engine is opened. */
 export interface EngineOptions {
   /** A person can answer questions. */
@@ -139,11 +130,11 @@ export interface TuiRequest {
   readonly offer?: DeploymentOffer;
   /** A tutorial next to the panes, which follows the state of this engine. */
   readonly guide?: (engine: Engine) => GuideFeed;
-  readonly options: TuiOptions & { readonly noColour?: true };
+  readonly options: ScreenOptions;
 }
 
 export interface TuiDemoRequest {
-  readonly options?: TuiOptions & { readonly noColour?: true };
+  readonly options?: ScreenOptions;
   /** A large cluster instead of the sample, with this many events: for benchmarks. */
   readonly scale?: { readonly nodes: number; readonly containers: number; readonly eventsPerSecond: number };
 }

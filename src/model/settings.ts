@@ -17,3 +17,14 @@ export interface ScreenSettings {
 
 /** No settings. */
 export const noScreenSettings: ScreenSettings = { keys: {}, keyPlaces: {} };
+
+/** Options of the screen on the command line, which win over its settings. */
+export interface ScreenOptions {
+  readonly readOnly?: boolean;
+  /** Every plan waits for approval. */
+  readonly confirm?: boolean;
+  readonly theme?: string;
+  readonly ascii?: boolean;
+  readonly mouse?: boolean;
+  readonly noColour?: boolean;
+}

@@ -3,7 +3,7 @@ import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, NodeName } from '../model/config.ts';
 import type { RunRecord } from '../model/history.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
-import type { EndedStages, Stage } from '../view/stages.ts';
+import type { StageFeed } from '../view/stages.ts';
 import type { ActionId } from './actions/actions.ts';
 import type { Arrangement, ThemeName } from './state.ts';
 
@@ -97,12 +97,4 @@ export interface TuiSettings {
   /** Bell and notification when a run ends or wants an answer. */
   readonly notifies: boolean;
   readonly settingsFile?: string;
-}
-
-/** Progress of something that is being prepared before there are nodes. */
-export interface StageFeed {
-  readonly getSnapshot: () => readonly Stage[];
-  readonly subscribe: (listener: () => void) => () => void;
-  /** Resolves when the work is over, well or not. */
-  readonly ended: Promise<EndedStages>;
 }

@@ -1,23 +1,13 @@
-import { noScreenSettings, type ScreenSettings } from '../model/settings.ts';
+import { noScreenSettings, type ScreenOptions, type ScreenSettings } from '../model/settings.ts';
 import type { TuiSettings } from './deps.ts';
 import { themeNames } from './frame/theme.ts';
 import { knownKeys } from './keymap.ts';
 import type { ThemeName } from './state.ts';
 
-/** Options of the command line. */
-export interface SettingFlags {
-  readonly readOnly?: boolean;
-  readonly confirm?: boolean;
-  readonly theme?: string;
-  readonly ascii?: boolean;
-  readonly mouse?: boolean;
-  readonly noColour?: boolean;
-}
-
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The command line wins over the environment, and that over the file. */
-export function mergeSettings(file: ScreenSettings | undefined, env: Environment, flags: SettingFlags): TuiSettings {
+export function mergeSettings(file: ScreenSettings | undefined, env: Environment, flags: ScreenOptions): TuiSettings {
   const set = file ?? noScreenSettings;
   const noColour = flags.noColour === true || isSet(env.NO_COLOR) || env.TERM === 'dumb' || set.colours === false;
   return {

@@ -20,6 +20,14 @@ export interface StageLog {
   readonly end?: EndedStages;
 }
 
+/** Progress of something that is being prepared before there are nodes. */
+export interface StageFeed {
+  readonly getSnapshot: () => readonly Stage[];
+  readonly subscribe: (listener: () => void) => () => void;
+  /** Resolves when the work is over, well or not; never where the feed is closed before. */
+  readonly ended: Promise<EndedStages>;
+}
+
 export interface EndedStages {
   /** Exit status of the preparation. */
   readonly code: number;

@@ -1,11 +1,12 @@
 import { defined } from '../../model/defined.ts';
+import type { ScreenOptions } from '../../model/settings.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { chooseFiles, findInFolder } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
 import { proposeDeployment } from '../new-deployment.ts';
 import type { ScreenFlags } from '../screen-options.ts';
 import { printTexts } from '../style.ts';
-import type { DeploymentOffer, FileChoice, TuiOptions } from '../world.ts';
+import type { DeploymentOffer, FileChoice } from '../world.ts';
 import { watch } from './apply.ts';
 import { writeProposal } from './init.ts';
 import { overview } from './status.ts';
@@ -44,7 +45,7 @@ export async function tui(
 }
 
 /** `--no-color` is an option of the whole program. */
-export const screenOptions = ({ paint }: Invocation, options: TuiOptions): TuiOptions & { readonly noColour?: true } =>
+export const screenOptions = ({ paint }: Invocation, options: ScreenOptions): ScreenOptions =>
   paint('x', 'strong') === 'x' ? { ...options, noColour: true } : options;
 
 /** Whether there is a terminal for output and input. */
