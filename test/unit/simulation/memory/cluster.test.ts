@@ -39,7 +39,7 @@ describe('the memory cluster', () => {
     await containers.start('a', signal);
     expect(cluster.violations()).toEqual([
       '"drover-a" runs on n2 without owning and mounting v',
-      'v is used on n1, n2',
+      'v is used by a on n1 and a on n2',
     ]);
   });
 
