@@ -23,6 +23,7 @@ export const examples = {
   apply: ['apply', 'apply -C tutorials/mongodb/3-data-moves', 'apply --take-over shop', 'apply --json'],
   watch: ['watch', 'watch -C tutorials/mongodb/3-data-moves'],
   move: ['move db node2', 'move db 172.16.255.251', 'move db node2 --no-apply'],
+  drain: ['drain node1 --dry-run', 'drain node1', 'drain node1 --to node2 node3'],
   deploy: ['deploy deployment.yml application.yml'],
   demo: ['demo', 'demo --fast', 'demo --json --fast'],
   tutorial: ['tutorial', 'tutorial mongodb', 'tutorial mongodb --plain --yes', 'tutorial mongodb -C my-copy --reset'],

@@ -8,6 +8,7 @@ import { addActs, type Run } from './act-verbs.ts';
 import { apply, watch } from './commands/apply.ts';
 import { demo } from './commands/demo.ts';
 import { doctor, testFence } from './commands/doctor.ts';
+import { type DrainOptions, drain } from './commands/drain.ts';
 import { type ExportOptions, exportFiles, parseManner } from './commands/export.ts';
 import { history, nodeHistory } from './commands/history.ts';
 import { type ImportOptions, importNode } from './commands/import.ts';
@@ -170,6 +171,13 @@ function addChangingVerbs(program: Command, run: Run): void {
     .option('--no-apply', 'only edit the file')
     .action((app: string, node: string, flags: { apply: boolean } & RemovalFlag) =>
       run((invocation) => move(allowing(invocation, flags), app, node, flags)),
+    );
+  addRemovalOption(verb(program, 'drain', 'move every application away from a node, as far as the others have room'))
+    .argument('<node>', 'name or address')
+    .option('--to <node...>', 'only to these nodes')
+    .option('--dry-run', 'show what would move where, and change nothing')
+    .action((node: string, flags: DrainOptions & RemovalFlag) =>
+      run((invocation) => drain(allowing(invocation, flags), node, flags)),
     );
   addRemovalOption(verb(program, 'deploy', 'apply two files, given in the order of flocker-deploy'))
     .argument('<deployment>', 'deployment file')

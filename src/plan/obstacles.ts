@@ -9,6 +9,7 @@ import { addTo, sorted } from './lists.ts';
 import { bringNodeBack } from './node-reasons.ts';
 import { listenOf, type PlanInput, perInput } from './plan-input.ts';
 import { externalPorts, portText } from './ports.ts';
+import { copiesOf } from './volumes/ownership.ts';
 import { quote } from './wording.ts';
 
 /** Why an application cannot be placed. Problems of its volumes are reported separately. */
@@ -24,7 +25,7 @@ export function findObstacles(input: PlanInput, app: Application, node: NodeName
   const away = !input.reachable.has(node);
   const ports = app.ports.length === 0 ? [] : takenPorts(input, app, node);
   const found = [
-    ...(away ? [{ node, why: 'the node cannot be reached', hint: bringNodeBack }] : []),
+    ...(away ? [{ node, why: 'the node cannot be reached', hint: hintWhileAway(input, app) }] : []),
     ...(starts && !away ? runsUnseen(input, app) : []),
     ...splitVolume(input, app),
     ...foreignNames(input, app),
@@ -37,6 +38,16 @@ export function findObstacles(input: PlanInput, app: Application, node: NodeName
     reason: `cannot place application ${quote(app.name)} on ${quote(node)}: ${why}`,
   }));
   return { blockers, decisive: away, portsTaken: ports.length > 0 };
+}
+
+/** A copy on another node can be used, if a person knows that the lost one is off. */
+function hintWhileAway(input: PlanInput, { name, volumes }: Application): string {
+  const hasAll = (node: NodeName): boolean =>
+    volumes.every(({ id }) =>
+      copiesOf(input, id).some((copy) => copy.node === node && copy.volume.snapshots.length > 0),
+    );
+  const other = volumes.length === 0 ? undefined : [...input.reachable.keys()].find(hasAll);
+  return other === undefined ? bringNodeBack : `${bringNodeBack}; if it is off: drover failover ${name} --to ${other}`;
 }
 
 /** A blocker without its application. `why` completes "cannot place application …: ". */

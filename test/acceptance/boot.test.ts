@@ -144,7 +144,7 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     console.log(status.stdout);
     expect(status.stdout).toContain('diverged');
     expect(status.stdout).toMatch(/epoch 9/);
-    expect(status.stdout).toContain(`zfs rename ${dataset} drover/diverged-`);
+    expect(status.stdout).toContain('drover reseed ');
     const plan = await drover(['plan'], folder.path);
     expect(plan.stdout).toMatch(/has a copy with role diverged/);
   });

@@ -34,7 +34,10 @@ describe.skipIf(first === undefined)('on a real node', () => {
   if (first === undefined) return;
   volumeStoreContract('OpenZFS over SSH', () => openStore(first));
   volumeStoreContract('OpenZFS over SSH, a login with sudo', () => openStore(first, 'drover'));
-  describe('one transaction for a change of ownership', () => proveProgram(first));
+  describe('one transaction for a change of ownership', () => {
+    proveProgram(first);
+    proveTakeOver(first);
+  });
   networkControlContract('nftables over SSH', () => openNetwork(first));
   doctorContract('over SSH', () => openDoctor(first));
   doctorContract('over SSH, a login with sudo', () => openDoctor(first, 'drover'));
@@ -51,6 +54,47 @@ describe.skipIf(first === undefined || second === undefined)('between real nodes
   transferContract('node to node, a login with sudo', () => openTransfer(first, second, 'direct', 'drover'));
   transferContract('through this machine, a login with sudo', () => openTransfer(first, second, 'relay', 'drover'));
 });
+
+function proveTakeOver(node: LabNode): void {
+  it('takes over and sets aside by single commands where zfs has no channel programs, and goes on where it was cut off', async () => {
+    const connection = await connectTo(node);
+    const playground = newPlayground();
+    await openPlayground(connection, playground);
+    onTestFinished(async () => {
+      await closePlayground(connection, playground);
+      await connection.close();
+    });
+    const whole = createZfsStore(connection, playground);
+    const store = createZfsStore(without(connection, 'program'), playground);
+    const cut = createZfsStore(without(without(connection, 'program'), 'promote'), playground);
+    await whole.create('lost', { deployment: 'contract' }, signal);
+    const get = async (id: string) =>
+      (await whole.list(signal)).find((one) => one.id === id) ?? expect.fail(`no ${id}`);
+    const owner = await get('lost');
+    await whole.snapshot(owner.dataset, 'drover-e1-1', signal);
+    await writeTo(connection, owner.dataset, MiB);
+    await whole.unmount(owner.dataset, signal);
+    await whole.setProperties(owner, { role: 'replica', owner: 'other', epoch: 3 }, signal);
+    const seen = await get('lost');
+    const next = { owner: owner.owner ?? '', deployment: 'contract' };
+    const takes = [{ seen, epoch: 1003, snapshot: 'drover-failover-e1003' }];
+    await expect(
+      store.takeOver([{ seen: { ...seen, epoch: 2 }, epoch: 9, snapshot: 'x' }], next, signal),
+    ).rejects.toMatchObject({ code: 'volume-conflict' });
+    await store.takeOver(takes, next, signal);
+    expect(await get('lost')).toMatchObject({ role: 'owner', epoch: 1003 });
+    await store.setProperties(await get('lost'), { role: 'diverged' }, signal);
+    const properties = { volume: 'lost', owner: 'other', epoch: 2003, deployment: 'contract' };
+    const dataset = `${owner.dataset}-diverged-1`;
+    const aside = { dataset, retiredAs: 'kept', next: { dataset: owner.dataset, snapshot: 'drover-e1-1', properties } };
+    await expect(cut.setAside(await get('lost'), aside, signal)).rejects.toThrow();
+    expect(await get('lost')).toMatchObject({ role: 'diverged', dataset });
+    await store.setAside(await get('lost'), aside, signal);
+    expect(await get('lost')).toMatchObject({ role: 'replica', epoch: 2003, dataset: owner.dataset });
+    expect((await get('lost')).snapshots.map(({ name }) => name)).toEqual(['drover-e1-1']);
+    expect(await get('kept')).toMatchObject({ role: 'retired', dataset });
+  });
+}
 
 /** A connection on whose node a command of zfs fails. */
 const without = (connection: NodeConnection, command: string): NodeConnection => ({

@@ -126,12 +126,14 @@ const lossText = ({ invocation, config }: Call, { app, to, lostSince }: Failover
 
 const ageText = ({ world }: Invocation, at: number): string => formatDuration(Math.max(0, world.now() - at));
 
-/** Throws `usage` unless the loss is accepted: with the option, or by typing the age. */
+/** Throws `usage` unless the loss is accepted: by `lose` of its standby, with the option, or by typing the age. */
 async function acceptLoss(call: Call, look: FailoverLook): Promise<void> {
   const { invocation, options } = call;
   const { lostSince } = look;
   if (lostSince === undefined) return;
   const age = invocation.world.now() - lostSince;
+  const declared = call.config.standbys?.[look.app]?.loseMs;
+  if (declared !== undefined && age <= declared) return;
   const refuse = (hint: string): AppError =>
     new AppError('usage', `cannot fail "${look.app}" over: ${lossText(call, look)}`, { hint });
   if (options.acceptLoss === true) return;

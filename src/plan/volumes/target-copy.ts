@@ -82,8 +82,11 @@ function conflictProblem(
 const peopleText = (count: number): string =>
   count === 1 ? 'one of them was made with drover snapshot' : `${count} of them were made with drover snapshot`;
 
-/** drover touches nothing outside its root dataset. After the rename the node can receive the volume again. */
-export function asideHint(input: PlanInput, { node, volume: { dataset, role } }: Copy): string {
+/** Afterwards the node can receive the volume again. A volume without an application is put aside by hand. */
+export function asideHint(input: PlanInput, { node, volume: { id, dataset, role } }: Copy): string {
+  const app = Object.values(input.config.applications).find(({ volumes }) => volumes.some((one) => one.id === id));
+  if (app !== undefined)
+    return `make it a standby again, which keeps all that it has: drover reseed ${app.name} ${nameOf(input, node)}`;
   const aside = `${input.config.settings.pool}/${role === 'diverged' ? role : 'aside'}-${dataset.split('/').at(-1) ?? ''}`;
   const what = `put the copy aside, which keeps all of it, on ${nameOf(input, node)}`;
   return isName(dataset) ? `${what}: ${printCommand(['zfs', 'rename', dataset, aside])}` : what;

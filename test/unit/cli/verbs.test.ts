@@ -492,6 +492,7 @@ describe('usage', () => {
       'demo',
       'deploy',
       'doctor',
+      'drain',
       'exec',
       'export',
       'failover',

@@ -65,6 +65,6 @@ describe('the status after a boot', () => {
     const text = textOf(elsewhere, state);
     expect(text).toContain('"a" has role diverged, epoch 1, newest snapshot @x (guid 9)');
     expect(text).toContain('"b" has role owner, epoch 2, newest snapshot @b (guid 2)');
-    expect(text).toContain('zfs rename drover/volumes/db-1 drover/diverged-db-1');
+    expect(text).toContain('drover reseed db a');
   });
 });

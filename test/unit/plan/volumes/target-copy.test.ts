@@ -40,7 +40,7 @@ describe('a copy that cannot take the stream', () => {
 
   it('is renamed as a whole if a person took a snapshot of it, or no snapshot is common any more', () => {
     const own = [...snaps('a1'), { name: 'user-before', guid: '7', createTxg: '9' }];
-    const aside = `on two: zfs rename ${dataset} drover/aside-db-1`;
+    const aside = 'drover reseed db two';
     expect(blockerOf({ snapshots: own })).toMatchObject({
       reason: expect.stringContaining('made with drover snapshot'),
       hint: expect.stringContaining(aside),

@@ -55,7 +55,7 @@ describe('the board', () => {
     expect(row).toMatchObject({ kind: 'volume', state: 'failed', text: 'diverged' });
     expect(row?.note?.text).toMatch(/^it diverged, another node took over/);
     expect(row?.note?.full).toContain('epoch 2');
-    expect(row?.note?.full).toContain('zfs rename');
+    expect(row?.note?.full).toContain('drover reseed db a');
   });
 
   it('says which node an application waits for since its own one booted', () => {
