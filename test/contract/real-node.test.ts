@@ -66,7 +66,7 @@ function proveTakeOver(node: LabNode): void {
     });
     const whole = createZfsStore(connection, playground);
     const store = createZfsStore(without(connection, 'program'), playground);
-    const cut = createZfsStore(without(without(connection, 'program'), 'promote'), playground);
+    const cut = createZfsStore(without(connection, 'program', 'promote'), playground);
     await whole.create('lost', { deployment: 'contract' }, signal);
     const get = async (id: string) =>
       (await whole.list(signal)).find((one) => one.id === id) ?? expect.fail(`no ${id}`);
@@ -96,11 +96,15 @@ function proveTakeOver(node: LabNode): void {
   });
 }
 
-/** A connection on whose node a command of zfs fails. */
-const without = (connection: NodeConnection, command: string): NodeConnection => ({
+/** A connection on whose node these commands of zfs fail. */
+const without = (connection: NodeConnection, ...commands: readonly string[]): NodeConnection => ({
   ...connection,
   script: (text, args, options) =>
-    connection.script(`zfs() { [ "$1" != ${command} ] || return 1; command zfs "$@"; }\n${text}`, args, options),
+    connection.script(
+      `zfs() { case $1 in ${commands.join(' | ')}) return 1 ;; esac; command zfs "$@"; }\n${text}`,
+      args,
+      options,
+    ),
 });
 
 function proveProgram(node: LabNode): void {
