@@ -10,6 +10,7 @@ import { type RecordedFiles, type RunRecord, runIdOf } from '../model/history.ts
 import { stateFileBytes } from '../model/limits.ts';
 import { plainJson } from '../model/plain-text.ts';
 import type { StepId } from '../model/plan.ts';
+import { withKnownIds } from '../model/volume-identity.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
 
 /** Number of runs that are kept, of all deployments together. */
@@ -196,6 +197,7 @@ function createRecorder(
   let run: Run | undefined;
   return (event) => {
     if (event.type === 'config-loaded') config = event.config;
+    if (event.type === 'plan-made' && config !== undefined) config = withKnownIds(config, event.plan.knownIds ?? {});
     if (event.type === 'run-started') run = startRun(event, texts());
     if (run === undefined || event.run !== run.number) return undefined;
     if (event.type === 'plan-made') {

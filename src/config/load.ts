@@ -1,6 +1,15 @@
-import type { Application, AppName, Config, ConfigProblem, LoadResult } from '../model/config.ts';
+import type {
+  Application,
+  AppName,
+  Config,
+  ConfigProblem,
+  DeploymentName,
+  LoadResult,
+  VolumeMount,
+} from '../model/config.ts';
 import { containerFields, toSettings } from '../model/container/fields.ts';
 import { defined } from '../model/defined.ts';
+import { namedVolumeId } from '../model/names.ts';
 import { readApplicationFile } from './application-file.ts';
 import { plainValue } from './compose/export-compose.ts';
 import { folderOf } from './compose/paths.ts';
@@ -90,10 +99,12 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
     const own = settings.find((file) => file.name !== undefined)?.name;
     projectName = own ?? nameIn(application.root) ?? nameOfFolder(options.folder ?? '');
     const first = application.root === undefined ? undefined : { path: files.application.path, root: application.root };
-    const drafts = first && readApplicationFile(first, context, namedFiles, { ...options, reporting });
+    const read = first && readApplicationFile(first, context, namedFiles, { ...options, reporting });
     // From here on only what is set counts.
     projectName = undefined;
-    const name = own ?? (drafts?.format === 'compose' ? readProjectName(context, application.root) : undefined);
+    const set = own ?? (read?.format === 'compose' ? readProjectName(context, application.root) : undefined);
+    const identity = identityOf(set ?? read?.deploymentName, options);
+    const drafts = read && nameVolumes(read, identity.name);
     const inventory = mergeInventories(settings);
     const names = knownNodeNames(inventory);
     const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts, names);
@@ -103,7 +114,7 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
     const standbys = readStandbys(standbyAt, { applications: drafts, drafts: drafts?.drafts ?? [], nodes });
     for (const file of [deployment, ...drover]) file.refuseMergeTags();
     if (drafts?.format !== 'compose') application.refuseMergeTags();
-    return { drafts, deployed, nodes, settings, standbys, name: name ?? drafts?.deploymentName };
+    return { drafts, deployed, nodes, settings, standbys, identity };
   });
   const read = [application, deployment, ...drover].map(({ file }) => file);
   const all = [...read.slice(0, 1), ...further, ...context.reports(), ...read.slice(1)];
@@ -112,9 +123,7 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const sources = paths.length === 0 ? {} : { sources: paths };
   if (problems.length > 0 || content?.drafts === undefined)
     return { ok: false, problems: orUnknown(problems), ...sources };
-  const { drafts, deployed, nodes, settings, standbys, name } = content;
-  const identity =
-    name === undefined ? { name: nameOfFolder(options.folder ?? ''), isNamedByFolder: true as const } : { name };
+  const { drafts, deployed, nodes, settings, standbys, identity } = content;
   const config = assemble(
     { ...identity, ...(Object.keys(standbys).length === 0 ? {} : { standbys }) },
     drafts,
@@ -126,6 +135,13 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const tree = options.keepsTree === true ? { tree: plainValue(drafts.tree) } : {};
   return { ok: true, config: notes.length === 0 ? config : { ...config, notes }, ...sources, ...tree };
 }
+
+/** `name` is the one that a file or a variable sets. */
+const identityOf = (
+  name: string | undefined,
+  { folder = '' }: LoadOptions,
+): Pick<Config, 'name' | 'isNamedByFolder'> =>
+  name === undefined ? { name: nameOfFolder(folder), isNamedByFolder: true } : { name };
 
 /** No configuration without a problem would be a bug here; it must not look like success. */
 function orUnknown(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
@@ -198,6 +214,21 @@ function reportEmpty(file: FileReport, path: string, suffix: string): void {
   const optional = /drover[^/]*$/.test(path);
   if (optional) return;
   file.report({ offset: 0, path: '', message: `the file is empty: it must be a mapping${suffix}` });
+}
+
+/** The named volumes of a Compose file with their ids, which begin with the name of the deployment. */
+function nameVolumes<T extends Drafts>(drafts: T, deployment: DeploymentName): T {
+  const named = (volume: VolumeMount): VolumeMount =>
+    volume.name === undefined || volume.hasFixedId === true
+      ? volume
+      : { ...volume, id: namedVolumeId(deployment, volume.name) };
+  return {
+    ...drafts,
+    drafts: drafts.drafts.map((draft) => ({
+      ...draft,
+      volumes: draft.volumes.map(({ place, value }) => ({ place, value: named(value) })),
+    })),
+  };
 }
 
 function assemble(

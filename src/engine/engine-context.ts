@@ -3,6 +3,7 @@ import type { AppName, Config, LoadResult } from '../model/config.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
 import { runIdOf } from '../model/history.ts';
 import type { Plan } from '../model/plan.ts';
+import { withKnownVolumes } from '../model/volume-identity.ts';
 import { keepGroups } from '../plan/keep-groups.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import type { Cluster } from './node-client.ts';
@@ -50,7 +51,7 @@ export function createEngineContext(deps: EngineDeps) {
     const plan = refine(config, makePlan(config, state), state);
     const forecasts = await forecastAll(input, plan, state, signal);
     input.emit({ type: 'plan-made', plan, forecasts });
-    return { config, state, plan, forecasts };
+    return { config: withKnownVolumes(config, state), state, plan, forecasts };
   };
 
   return {

@@ -2,6 +2,7 @@ import { type Act, actNames, acts as actTable } from '../model/acts.ts';
 import type { LoadResult } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
+import { withKnownVolumes } from '../model/volume-identity.ts';
 import { createActs } from './acts/acts.ts';
 import { type ActsInput, configInForce } from './acts/context.ts';
 import { applicationsOn, testFence } from './acts/failover.ts';
@@ -50,7 +51,8 @@ export function createEngine(given: EngineDeps): Engine {
     observe: async (signal) => {
       const loaded = await load(0);
       if (!loaded.ok) return loaded;
-      return { ok: true, config: loaded.config, state: await observeAll(inputFor(loaded.config, 0), signal) };
+      const state = await observeAll(inputFor(loaded.config, 0), signal);
+      return { ok: true, config: withKnownVolumes(loaded.config, state), state };
     },
     examine: async (options, signal) => {
       const loaded = await load(0);

@@ -7,6 +7,8 @@ import type { Leftovers } from './run/leftovers.ts';
 export interface ZfsDataset {
   readonly name: string;
   readonly volume?: VolumeId;
+  /** What a Compose file calls the volume. */
+  readonly volumeName?: string;
   readonly application?: AppName;
   readonly role?: VolumeRole;
   readonly usedBytes: number;
@@ -49,6 +51,7 @@ export interface Mounted {
 }
 
 export interface VolumeProperties {
+  readonly name?: string;
   readonly role?: VolumeRole;
   readonly owner?: string;
   readonly epoch?: number;
@@ -62,6 +65,8 @@ export interface VolumeProperties {
 
 /** What a new volume begins with, besides its id. */
 export interface NewVolume {
+  /** What a Compose file calls it. */
+  readonly name?: string;
   readonly application?: AppName;
   readonly deployment?: DeploymentName;
   readonly limitBytes?: number;

@@ -286,6 +286,8 @@ export type VolumeRole = 'owner' | 'frozen' | 'released' | 'incoming' | 'replica
 
 export interface Volume {
   readonly id: VolumeId;
+  /** What the Compose file calls it; absent: no Compose file named it. */
+  readonly name?: string;
   /** The application that last declared it. */
   readonly application?: AppName;
   /** The deployment it belongs to; absent: an earlier version made it, and no deployment has adopted it since. */

@@ -64,6 +64,12 @@ export interface Link {
 
 export interface VolumeMount {
   readonly id: VolumeId;
+  /** Its key in a Compose file. */
+  readonly name?: string;
+  /** The nodes never have it under another id (volume-identity.ts): the file gives the id itself. */
+  readonly hasFixedId?: true;
+  /** The id that follows from the file, where the nodes have the volume under another one. */
+  readonly idInFile?: VolumeId;
   /** Absolute, normalised path inside the container. */
   readonly mountpoint: string;
   /** Becomes the dataset's `refquota`. */

@@ -39,6 +39,12 @@ export function defaultVolumeId(text: string): VolumeId {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
+/**
+ * Identity of a named volume of a Compose file. It depends on no service and no path, and it is the name that Compose
+ * gives the volume in Docker.
+ */
+export const namedVolumeId = (deployment: DeploymentName, name: string): VolumeId => `${deployment}_${name}`;
+
 /** Last part of a dataset's name: readable, and unique by the hash of the id. `drover:vol` has the identity. */
 export function datasetLeaf(volume: VolumeId, app: AppName | undefined): string {
   const hash = createHash('md5').update(volume, 'utf8').digest('hex').slice(0, 8);
@@ -49,6 +55,8 @@ export function datasetLeaf(volume: VolumeId, app: AppName | undefined): string 
 /** ZFS user properties; 64-bit values and epochs are text in them. */
 export const properties = {
   volume: 'drover:vol',
+  /** What a Compose file calls the volume. */
+  name: 'drover:name',
   application: 'drover:app',
   deployment: 'drover:deployment',
   role: 'drover:role',

@@ -2,6 +2,7 @@ import type { BootRules, ContainerSpec, PortKey, Proxy, ServedPort } from './clu
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
 import type { HeldPort, NamedPort, NameTable } from './name-table.ts';
 import type { Sharers } from './shared-volumes.ts';
+import type { KnownIds } from './volume-identity.ts';
 
 /**
  * Everything that a step can do on a node. Each action is idempotent and observes the node again when it runs, so the
@@ -26,6 +27,8 @@ export interface ActionArgs {
     readonly node: NodeName;
     readonly app?: AppName;
     readonly volume: VolumeId;
+    /** What a Compose file calls it. */
+    readonly name?: string;
     readonly limitBytes?: number;
   };
   /**
@@ -116,6 +119,8 @@ export interface ActionArgs {
     readonly deployment: DeploymentName;
     readonly apps: readonly AppName[];
     readonly volumes: readonly VolumeId[];
+    /** What the Compose file calls those of `volumes` whose copies do not carry that name; absent: none. */
+    readonly names?: Readonly<Record<VolumeId, string>>;
   };
   /**
    * Set the peers that the node asks when it boots, with their keys, and what it does without an answer. First it
@@ -172,6 +177,8 @@ export interface Plan {
   readonly blocked: readonly Blocker[];
   /** What was observed and is left alone, such as volumes of undeclared applications. */
   readonly notes: readonly string[];
+  /** Volumes of the files that the nodes have under another id; absent: none. */
+  readonly knownIds?: KnownIds;
   /**
    * Why these may be the wrong files for the running applications: a person is asked before all of them are stopped.
    */

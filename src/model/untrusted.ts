@@ -45,6 +45,10 @@ export const isBuiltIn = (text: string): boolean => text in Object.prototype;
 export const isVolumeId = (text: unknown): text is string =>
   typeof text === 'string' && text !== '' && text.length <= 200;
 
+/** What a Compose file calls a volume. Its id has the name of the deployment in front, and is a volume's id still. */
+export const isVolumeName = (text: unknown): text is string =>
+  typeof text === 'string' && text.length <= 128 && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
+
 /** Names a deployment, in the form that Compose has for the name of a project. */
 export const isDeploymentName = (text: unknown): text is string =>
   typeof text === 'string' && /^[a-z0-9][a-z0-9_-]{0,62}$/.test(text);

@@ -108,7 +108,7 @@ function decideVolumes(
   const tasks: VolumeTask[] = [];
   const problems: Blocker[] = [];
   const seen = new Set<VolumeId>();
-  for (const { id, mountpoint, maximumSizeBytes: limitBytes } of app.volumes) {
+  for (const { id, name, mountpoint, maximumSizeBytes: limitBytes } of app.volumes) {
     // It may have a volume at several mountpoints.
     if (seen.has(id)) continue;
     seen.add(id);
@@ -116,7 +116,7 @@ function decideVolumes(
       app.volumes.length === 1
         ? `the volume of ${quote(app.name)}`
         : `volume ${quote(mountpoint)} of ${quote(app.name)}`;
-    const found = findVolumeTask(input, { id, title, node, ...(limitBytes === undefined ? {} : { limitBytes }) });
+    const found = findVolumeTask(input, { id, title, node, ...defined({ name, limitBytes }) });
     if ('task' in found) tasks.push(found.task);
     else problems.push(problemBlocker(found.problem, app.name));
   }

@@ -1,5 +1,5 @@
 import type { NetworkTable, ServedPort } from '../model/cluster.ts';
-import type { AppName, Config, DeploymentName, NodeName } from '../model/config.ts';
+import type { AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
 import { nodesOf } from '../model/plan.ts';
 import { isDescribedApp } from './deployment-view.ts';
 import { compareText, sorted } from './lists.ts';
@@ -27,31 +27,47 @@ export const entriesOfOthers = perInput((input): ReadonlyMap<NodeName, Pick<Netw
 });
 
 /**
- * One step for each node with containers or volumes of this deployment that do not carry its name. It runs before all
- * other steps on the node, because a step that changes a volume names the deployment that it saw.
+ * One step for each node with containers or volumes of this deployment that do not carry its name, or volumes that do
+ * not carry their own. It runs before all other steps on the node, because a step that changes a volume names the
+ * deployment that it saw.
  */
 export function planMarks(builder: StepBuilder, input: PlanInput): void {
   const { config, others, described } = input;
+  const named = namesOfVolumes(config);
   for (const [node, facts] of input.reachable) {
     const apps = facts.containers.flatMap(({ managed, application, deployment }) =>
       managed && application !== undefined && isDescribedApp(config, application) && deployment !== config.name
         ? [application]
         : [],
     );
-    const volumes = facts.volumes.flatMap(({ id, role, deployment }) =>
-      // A copy that is being received gets the name from the receive, or when it is acquired.
-      described.has(id) && role !== 'incoming' && deployment !== config.name && !others.has(id) ? [id] : [],
-    );
+    // A copy that is being received gets the names from the receive, or when it is acquired.
+    const copies = facts.volumes.filter(({ id, role }) => described.has(id) && role !== 'incoming' && !others.has(id));
+    const foreign = copies.filter(({ deployment }) => deployment !== config.name);
+    const unnamed = copies.filter(({ id, name }) => named.has(id) && name !== named.get(id));
+    const volumes = [...foreign, ...unnamed].map(({ id }) => id);
     if (apps.length === 0 && volumes.length === 0) continue;
-    const what = { node, deployment: config.name, apps: sorted(apps), volumes: sorted(volumes) };
+    const names = Object.fromEntries(unnamed.flatMap(({ id }) => [[id, named.get(id) ?? '']] as const));
     const from = config.takesOver === undefined ? '' : `, and is taken over from ${quote(config.takesOver)}`;
+    const isNameOnly = apps.length === 0 && foreign.length === 0;
     const id = builder.add({
-      action: { kind: 'set-deployment', ...what },
-      reason: `${quote(config.name)} describes it${from}`,
+      action: {
+        kind: 'set-deployment',
+        ...{ node, deployment: config.name, apps: sorted(apps), volumes: sorted(volumes) },
+        ...(unnamed.length === 0 ? {} : { names }),
+      },
+      reason: isNameOnly
+        ? `the files call it ${quoteAll(sorted(Object.values(names)))}`
+        : `${quote(config.name)} describes it${from}`,
       group: 'deployment',
     });
     builder.precede(id, (action) => action.kind !== 'set-deployment' && nodesOf(action).includes(node));
   }
+}
+
+/** What the Compose file calls each volume. */
+function namesOfVolumes({ applications }: Config): ReadonlyMap<VolumeId, string> {
+  const volumes = Object.values(applications).flatMap((app) => app.volumes);
+  return new Map(volumes.flatMap(({ id, name }) => (name === undefined ? [] : [[id, name] as const])));
 }
 
 /** Why drover does not touch a volume of another deployment. */

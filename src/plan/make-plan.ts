@@ -54,6 +54,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
       ...bootNotes(input),
       ...decisions.flatMap(({ notes }) => notes),
     ],
+    ...(Object.keys(input.knownIds).length === 0 ? {} : { knownIds: input.knownIds }),
     ...(doubt === undefined ? {} : { doubt }),
   };
 }

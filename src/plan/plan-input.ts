@@ -8,13 +8,16 @@ import {
   type PortKey,
 } from '../model/cluster.ts';
 import type { AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
+import { findKnownIds, type KnownIds, withKnownIds } from '../model/volume-identity.ts';
 import { deploymentView, describedVolumes, volumesOfOthers } from './deployment-view.ts';
 import { addTo, compareText, sorted } from './lists.ts';
 import { externalPorts, portText } from './ports.ts';
 
 /** The desired and the observed state, indexed once for all rules. Every map is sorted by its key. */
 export interface PlanInput {
+  /** With the ids under which the nodes have the volumes. */
   readonly config: Config;
+  readonly knownIds: KnownIds;
   /** Every known node: in deployment.yml, in drover.yml or observed. */
   readonly nodes: readonly NodeName[];
   readonly reachable: ReadonlyMap<NodeName, NodeFacts>;
@@ -49,8 +52,10 @@ export function perInput<T>(make: (input: PlanInput) => T): (input: PlanInput) =
 }
 
 /** Indexes desired and observed state. A known node that was not observed counts as unreachable. */
-export function indexInput(config: Config, observed: ClusterState): PlanInput {
-  const state = deploymentView(config, observed);
+export function indexInput(files: Config, observed: ClusterState): PlanInput {
+  const state = deploymentView(files, observed);
+  const knownIds = findKnownIds(files, state);
+  const config = withKnownIds(files, knownIds);
   const nodes = sorted([...Object.keys(config.nodes), ...Object.keys(config.deployment), ...Object.keys(state.nodes)]);
   const reachable = new Map<NodeName, NodeFacts>();
   const unreachable = new Map<NodeName, NodeFacts | undefined>();
@@ -73,6 +78,7 @@ export function indexInput(config: Config, observed: ClusterState): PlanInput {
   );
   return {
     config,
+    knownIds,
     nodes,
     reachable,
     unreachable,

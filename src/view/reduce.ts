@@ -4,6 +4,7 @@ import { defined } from '../model/defined.ts';
 import type { EngineEvent } from '../model/events.ts';
 import { plainText } from '../model/plain-text.ts';
 import type { Plan, StepId } from '../model/plan.ts';
+import { withKnownIds } from '../model/volume-identity.ts';
 import type { ClusterView, EarlierFigures, FiguresView, StepView } from './cluster-view.ts';
 import { trailOf } from './event-log.ts';
 
@@ -41,7 +42,7 @@ function apply(view: ClusterView, event: EngineEvent): ClusterView {
     case 'node-observed':
       return { ...view, nodes: { ...view.nodes, [event.node]: event.state } };
     case 'plan-made':
-      return planMade(view, event);
+      return planMade(withVolumesOf(view, event.plan), event);
     case 'run-started':
       return runStarted(view, event.run, event.at);
     case 'step-started':
@@ -94,6 +95,12 @@ function knownNodes<T>(byNode: Readonly<Record<string, T>>, config: Config): Rea
   const entries = Object.entries(byNode);
   const known = entries.filter(([node]) => config.nodes[node] !== undefined || config.deployment[node] !== undefined);
   return known.length === entries.length ? byNode : Object.fromEntries(known);
+}
+
+/** The configuration has the volumes with the ids that the nodes know. */
+function withVolumesOf(view: ClusterView, { knownIds = {} }: Plan): ClusterView {
+  const config = view.config === undefined ? undefined : withKnownIds(view.config, knownIds);
+  return config === undefined || config === view.config ? view : { ...view, config };
 }
 
 /** The last pass of a run has an empty plan; the screen keeps showing what the run did. */

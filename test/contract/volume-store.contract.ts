@@ -48,7 +48,7 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
     const made = async (app: string, limitBytes?: number): Promise<Volume> => {
       const id = randomUUID();
       const limit = limitBytes === undefined ? {} : { limitBytes };
-      await store.create(id, { application: app, deployment: 'contract', ...limit }, signal);
+      await store.create(id, { name: `${app}.data`, application: app, deployment: 'contract', ...limit }, signal);
       return get(id);
     };
     const failure = (promise: Promise<unknown>): Promise<AppError> =>
@@ -124,6 +124,16 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       const next = { owner: volume.owner ?? '', epoch: 3, record: { epoch: 3, upTo, nodes: ['node-b', 'node-c'] } };
       await store.acquire(seen, next, signal);
       expect(await get(volume.id)).toMatchObject({ role: 'owner', epoch: 3, copies: ['node-b', 'node-c'] });
+    });
+
+    it('creates a volume with the name that a Compose file gives it, which can change', async () => {
+      const volume = await made('named');
+      const { id } = volume;
+      expect(volume).toMatchObject({ name: 'named.data', application: 'named' });
+      const details = await store.details(signal);
+      expect(details.find((one) => one.volume === id)).toMatchObject({ volumeName: 'named.data' });
+      await store.setProperties(volume, { name: 'other', deployment: 'contract' }, signal);
+      expect(await get(id)).toMatchObject({ name: 'other', role: 'owner', epoch: 1 });
     });
 
     it('creates a volume without an application and without a limit', async () => {
@@ -528,7 +538,7 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       await store.swap(swapOf(seen, `${id}-before`), signal);
       const now = await get(id);
       expect(now).toMatchObject({ dataset: `${dataset}-swap`, role: 'owner', owner, epoch: 2, mounted: false });
-      expect(now).toMatchObject({ application: 'swaps', limitBytes: 64 * MiB });
+      expect(now).toMatchObject({ name: 'swaps.data', application: 'swaps', limitBytes: 64 * MiB });
       expect(now.flags).toBe(before.flags);
       const names = (volume: Volume) => volume.snapshots.map(({ name }) => name);
       expect(now.snapshots).toEqual(before.snapshots.slice(0, 2));

@@ -5,6 +5,7 @@ import { freshFacts } from '../../model/cluster.ts';
 import { printCommand } from '../../model/command-line.ts';
 import { type AppName, type Config, type NodeName, nodeOf, type VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
+import { withKnownVolumes } from '../../model/volume-identity.ts';
 import { nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles, FilesWrong } from '../files.ts';
@@ -27,10 +28,11 @@ export function parseManner(text: string): VolumeManner {
 /** Writes the applications as a plain Compose file, and says where their data is. Changes nothing on the nodes. */
 export async function exportFiles(invocation: Invocation, { volumes, node, output }: ExportOptions): Promise<ExitCode> {
   const { world, options } = invocation;
-  const { config, tree } = await readTree(invocation);
-  const only = node === undefined ? undefined : requireNode(config, node);
+  const { config: files, tree } = await readTree(invocation);
+  const only = node === undefined ? undefined : requireNode(files, node);
   const seen = await withEngine(invocation, 'prompt', (engine, _files, { hard }) => engine.observe(hard));
   if (!seen.ok) throw new FilesWrong(seen.problems);
+  const config = withKnownVolumes(files, seen.state);
   const places = placesOf(seen);
   const applications = Object.keys(config.applications).filter(
     (app) => only === undefined || nodeOf(config, app) === only,

@@ -14,7 +14,7 @@ export async function rollback(invocation: Invocation, word: string, name: strin
   const config = await configOf(invocation);
   const app = requireApplication(config, word);
   const result = await withEngine(invocation, 'gentle', async (engine, _files, { hard }) => {
-    const refs = await findSnapshots(engine, config, app, name, hard);
+    const refs = await findSnapshots(engine, app, name, hard);
     const [ref] = refs;
     await confirm(invocation, questionOf(config, app, refs));
     const kept = await engine.acts.rollBack(app, ref, hard);
@@ -32,7 +32,7 @@ export async function rollback(invocation: Invocation, word: string, name: strin
 export async function clone(invocation: Invocation, word: string, name: string): Promise<ExitCode> {
   const config = await configOf(invocation);
   return actOn(invocation, word, async (engine, app, signal) => {
-    const refs = await findSnapshots(engine, config, app, name, signal);
+    const refs = await findSnapshots(engine, app, name, signal);
     const texts: string[] = [];
     const datasets: string[] = [];
     for (const ref of refs) {
@@ -70,16 +70,10 @@ interface Found extends SnapshotRef {
  * `DATASET@NAME`, or the name with or without its `user-`: one snapshot of the application, of each of its volumes that
  * has it. Volumes in force come first, then what they were before a roll-back.
  */
-async function findSnapshots(
-  engine: Engine,
-  config: Config,
-  app: AppName,
-  word: string,
-  signal: AbortSignal,
-): Promise<Refs> {
+async function findSnapshots(engine: Engine, app: AppName, word: string, signal: AbortSignal): Promise<Refs> {
   const seen = await engine.observe(signal);
   if (!seen.ok) throw new AppError('usage', 'cannot read the files: they changed in the meantime');
-  const ids = config.applications[app]?.volumes.map(({ id }) => id) ?? [];
+  const ids = seen.config.applications[app]?.volumes.map(({ id }) => id) ?? [];
   const all = Object.entries(seen.state.nodes).flatMap(([node, state]) =>
     (freshFacts(state)?.volumes ?? []).flatMap(({ id, dataset, role, snapshots }) => {
       const own = ids.find((one) => id === one || id.startsWith(`${one}-before-`));

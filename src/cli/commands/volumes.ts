@@ -87,7 +87,8 @@ function linesOf(seen: readonly Seen[], config: Config, now: number): readonly (
 function rowsOf(dataset: ZfsDataset, config: Config, now: number): TableRow[] {
   const users = dataset.volume === undefined ? [] : appsOnVolume(config, dataset.volume);
   const owner = users.length > 1 ? users.join(', ') : dataset.application;
-  const whose = owner ?? (dataset.volume === undefined ? 'not a volume' : 'no application');
+  const app = owner ?? (dataset.volume === undefined ? 'not a volume' : 'no application');
+  const whose = dataset.volumeName === undefined ? app : `${app}: ${dataset.volumeName}`;
   return [
     [
       cell(`  ${dataset.name}`),

@@ -2,6 +2,7 @@ import { printProblems } from '../../config/problems.ts';
 import type { Config, ConfigProblem } from '../../model/config.ts';
 import type { EngineEvent, MoveReceipt, StepOutcome } from '../../model/events.ts';
 import type { Plan, Step, StepId } from '../../model/plan.ts';
+import { withKnownIds } from '../../model/volume-identity.ts';
 import { type Line, line } from '../../view/lines.ts';
 import { blockedLines, planSummary } from '../../view/run/plan-lines.ts';
 import { receiptLines } from '../../view/run/receipt-lines.ts';
@@ -102,6 +103,7 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'termina
       return [];
     case 'plan-made':
       for (const step of event.plan.steps) memory.steps.set(step.id, step);
+      if (memory.config !== undefined) memory.config = withKnownIds(memory.config, event.plan.knownIds ?? {});
       return summaryLines(event.plan, memory);
     case 'step-started':
       return [line(`▸ ${titleOf(memory, event.step)}`, 'working')];

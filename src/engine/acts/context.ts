@@ -10,6 +10,7 @@ import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts'
 import { AppError } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
 import { runIdOf } from '../../model/history.ts';
+import { withKnownVolumes } from '../../model/volume-identity.ts';
 import { volumesOfOthers } from '../../plan/deployment-view.ts';
 import { notOurs } from '../../plan/deployments.ts';
 import { withNodeReason } from '../../plan/node-reasons.ts';
@@ -59,9 +60,10 @@ export async function withContext<T>(
   signal: AbortSignal,
   work: (context: ActContext) => Promise<T>,
 ): Promise<T> {
-  const config = await input.config();
-  const cluster = input.clusterOf(config);
-  const state = await input.observe(config, signal);
+  const files = await input.config();
+  const cluster = input.clusterOf(files);
+  const state = await input.observe(files, signal);
+  const config = withKnownVolumes(files, state);
   const note = { run: runIdOf(input.deps.now()), deployment: config.name, verb: what };
   const locks = createRunLocks(cluster, input.deps.owner, note);
   let result = 'failed';

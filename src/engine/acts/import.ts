@@ -1,5 +1,6 @@
 import type { Volume } from '../../model/cluster.ts';
 import type { NodeName, VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { FoundContainer, TreeComparison } from '../../model/found-docker.ts';
 import type { ImportEvent, ImportedVolume, ImportReport, ImportRequest } from '../docker-imports.ts';
@@ -140,7 +141,8 @@ async function prepare(
     return { volume, copy: before };
   }
   const deployment = context.config.name;
-  await client.volumes.createIncoming(volume.id, { application: volume.app, deployment }, signal);
+  const { name } = context.config.applications[volume.app]?.volumes.find(({ id }) => id === volume.id) ?? {};
+  await client.volumes.createIncoming(volume.id, { application: volume.app, deployment, ...defined({ name }) }, signal);
   const copy = await find();
   if (copy !== undefined) return { volume, copy };
   throw cannot(context, `"${request.node}" does not have the dataset that was created`, undefined, 'volume-conflict');

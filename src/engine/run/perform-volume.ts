@@ -1,4 +1,5 @@
 import type { NodeName, VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { toReport } from '../../model/errors.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import { conflict, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
@@ -22,12 +23,8 @@ export async function createVolume(
   if (own !== undefined) throw conflict('create', volume, node, `there is one already, in role ${own.role}`);
   const holder = await findElsewhere(volume, node, context, signal);
   if (holder !== undefined) throw conflict('create', volume, node, `"${holder}" has it`);
-  const { app: application, limitBytes } = action;
-  const wanted = {
-    deployment: context.config.name,
-    ...(application === undefined ? {} : { application }),
-    ...(limitBytes === undefined ? {} : { limitBytes }),
-  };
+  const { name, app: application, limitBytes } = action;
+  const wanted = { deployment: context.config.name, ...defined({ name, application, limitBytes }) };
   await client.volumes.create(volume, wanted, signal);
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type { ActionKind, ActionOf } from '../../model/plan.ts';
 import { mergeNetwork } from '../../plan/steps/network-tables.ts';
 import { checkContainer } from './check-container.ts';
@@ -81,16 +82,18 @@ async function replaceNetwork(
   }, signal);
 }
 
-/** Labels containers and volumes of the node with their deployment. Nothing is stopped, restarted or mounted. */
+/** Labels containers and volumes of the node with their deployment and name. Nothing is stopped, restarted or mounted. */
 async function setDeployment(
-  { node, deployment, apps, volumes }: ActionOf<'set-deployment'>,
+  { node, deployment, apps, volumes, names = {} }: ActionOf<'set-deployment'>,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<void> {
   const client = await context.cluster.node(node, signal);
   for (const copy of volumes.length === 0 ? [] : await client.volumes.list(signal)) {
-    if (!volumes.includes(copy.id) || copy.role === 'incoming' || copy.deployment === deployment) continue;
-    await client.volumes.setProperties(copy, { deployment }, signal);
+    if (!volumes.includes(copy.id) || copy.role === 'incoming') continue;
+    const name = Object.hasOwn(names, copy.id) ? names[copy.id] : undefined;
+    if (copy.deployment === deployment && (name === undefined || copy.name === name)) continue;
+    await client.volumes.setProperties(copy, { deployment, ...defined({ name }) }, signal);
   }
   if (apps.length === 0) return;
   const containers = await client.containers.list(signal);

@@ -3,7 +3,7 @@ import { printCopyRecord } from '../../model/copy-record.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../../model/names.ts';
-import { isApplicationName, sendFlags } from '../../model/untrusted.ts';
+import { isApplicationName, isVolumeName, sendFlags } from '../../model/untrusted.ts';
 import { diffVolumes, sendBase } from '../../plan/volumes/volume-diff.ts';
 import type { SendSource, TransferResult } from '../node-client.ts';
 import type { ResumeToken } from '../volume-store.ts';
@@ -250,6 +250,7 @@ function receiveProperties(
     // An existing copy keeps its properties.
     ...(target === undefined ? tuningFor(pair, context, source) : {}),
     [properties.volume]: pair.volume,
+    ...(isVolumeName(source.name) ? { [properties.name]: source.name } : {}),
     ...(isApplicationName(source.application) ? { [properties.application]: source.application } : {}),
     [properties.deployment]: context.config.name,
     [properties.role]: 'incoming',

@@ -38,7 +38,7 @@ export async function replan(
   if (!isNew) return replanned;
   const forecasts = await forecastsOf(context, config, plan, state, signal);
   if (signal.aborted || context.isBusy() || context.lastPlan() !== before) return undefined;
-  if (context.store.getSnapshot().config !== config) return undefined;
+  if (context.store.getSnapshot().config?.revision !== config.revision) return undefined;
   context.emitOutside({ type: 'plan-made', plan, forecasts });
   return replanned;
 }

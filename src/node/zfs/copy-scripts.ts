@@ -36,8 +36,8 @@ argv=() targets=() limits=() tunings=()
 while [ $# -ge 6 ]; do
   ds=$1 target=$2 retired=$3 id=$4 seen=$5 whose=$6
   shift 6
-  facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags,drover:deployment,${tuningColumns.join(',')} "$ds") || exit 1
-  tuned= limit=none volume= role= owner= epoch= app= flags= deployment=
+  facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:name,drover:app,drover:flags,drover:deployment,${tuningColumns.join(',')} "$ds") || exit 1
+  tuned= limit=none volume= role= owner= epoch= called= app= flags= deployment=
   while IFS=$'\\t' read -r name value source; do
     case $name:$source in
       refquota:*) [ "$value" = 0 ] || limit=$value ;;
@@ -45,6 +45,7 @@ while [ $# -ge 6 ]; do
       drover:role:local) role=$value ;;
       drover:owner:local) owner=$value ;;
       drover:epoch:local) epoch=$value ;;
+      drover:name:local) called=$value ;;
       drover:app:local) app=$value ;;
       drover:flags:local) flags=$value ;;
       drover:deployment:local) deployment=$value ;;
@@ -56,7 +57,7 @@ while [ $# -ge 6 ]; do
   [ "$deployment" = "$whose" ] || refuse "it is of the deployment \\"$deployment\\", not \\"$whose\\", which was seen"
   ! grep -qsF -e " - zfs $ds " -e " - zfs $target " /proc/[0-9]*/mountinfo || refuse 'it is mounted'
   [ -z "$(zfs get -H -s local -o value drover:vol,drover:role "$target")" ] || refuse 'the clone is a volume already'
-  argv+=("$ds" "$target" "$retired" "$id" "$seen" "$((seen + 1))" "$app" "$flags" "$deployment")
+  argv+=("$ds" "$target" "$retired" "$id" "$seen" "$((seen + 1))" "$called" "$app" "$flags" "$deployment")
   targets+=("$target") limits+=("$limit") tunings+=("$tuned")
 done
 for i in "\${!targets[@]}"; do
@@ -74,8 +75,8 @@ local function value_of(dataset, property)
 end
 local targets = {}
 local changes = {}
-for first = 2, #argv, 9 do
-  local ds, target, retired, volume, epoch, following, app, flags, deployment = table.unpack(argv, first, first + 8)
+for first = 2, #argv, 10 do
+  local ds, target, retired, volume, epoch, following, called, app, flags, deployment = table.unpack(argv, first, first + 9)
   local expected = { ["drover:vol"] = volume, ["drover:role"] = "frozen", ["drover:owner"] = node, ["drover:epoch"] = epoch }
   for property, value in pairs(expected) do
     if value_of(ds, property) ~= value then error(property .. " of " .. ds .. " has changed") end
@@ -86,6 +87,7 @@ for first = 2, #argv, 9 do
   changes[#changes + 1] = { ds, "drover:role", "retired" }
   changes[#changes + 1] = { target, "drover:owner", node }
   changes[#changes + 1] = { target, "drover:epoch", following }
+  if called ~= "" then changes[#changes + 1] = { target, "drover:name", called } end
   if app ~= "" then changes[#changes + 1] = { target, "drover:app", app } end
   if flags ~= "" then changes[#changes + 1] = { target, "drover:flags", flags } end
   if deployment ~= "" then changes[#changes + 1] = { target, "drover:deployment", deployment } end
@@ -151,7 +153,7 @@ zfs list -Hp -r -t filesystem,snapshot -o name,used,referenced,compressratio,cre
   exit ${exits.noRoot}
 }
 printf '%s\\n' "$2"
-zfs get -Hp -r -t filesystem -s local -o name,property,value drover:vol,drover:app,drover:role "$1" || exit 1
+zfs get -Hp -r -t filesystem -s local -o name,property,value drover:vol,drover:name,drover:app,drover:role "$1" || exit 1
 printf '%s\\n' "$2"
 held=()
 while IFS=$'\\t' read -r name refs; do case $refs in 0 | -) ;; *) held+=("$name") ;; esac; done \\

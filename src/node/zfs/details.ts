@@ -1,6 +1,7 @@
 import type { ZfsDataset, ZfsSnapshot } from '../../engine/volume-store.ts';
 import { defined } from '../../model/defined.ts';
 import { properties } from '../../model/names.ts';
+import { isVolumeName } from '../../model/untrusted.ts';
 import { number, parseRole, rows } from './output.ts';
 
 /**
@@ -26,7 +27,7 @@ export function parseDetails(root: string, listText: string, getText: string, ho
   return datasets.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-type Own = Pick<ZfsDataset, 'volume' | 'application' | 'role'>;
+type Own = Pick<ZfsDataset, 'volume' | 'volumeName' | 'application' | 'role'>;
 
 function parseOwn(text: string): ReadonlyMap<string, Own> {
   const found = new Map<string, Own>();
@@ -35,6 +36,7 @@ function parseOwn(text: string): ReadonlyMap<string, Own> {
     found.set(name, {
       ...found.get(name),
       ...(property === properties.volume ? { volume: value } : {}),
+      ...(property === properties.name && isVolumeName(value) ? { volumeName: value } : {}),
       ...(property === properties.application ? { application: value } : {}),
       ...defined({ role }),
     });

@@ -6,7 +6,7 @@ import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetsPerNode, longestProperty } from '../../model/limits.ts';
 import { properties } from '../../model/names.ts';
-import { isApplicationName, isVolumeId, isZfsNumber } from '../../model/untrusted.ts';
+import { isApplicationName, isVolumeId, isVolumeName, isZfsNumber } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
 import { longestName } from './names.ts';
 import { tuningColumns, tuningOf } from './tuning.ts';
@@ -20,6 +20,7 @@ export const volumeColumns = [
   'mounted',
   'receive_resume_token',
   properties.volume,
+  properties.name,
   properties.application,
   properties.deployment,
   properties.role,
@@ -114,6 +115,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
   const role = parseRole(facts.get(properties.role));
   if (!isVolumeId(id) || role === undefined) return undefined;
   const limit = number(facts.get('refquota'));
+  const name = facts.get(properties.name);
   const application = facts.get(properties.application);
   const deployment = parseDeployment(facts.get(properties.deployment));
   const owner = facts.get(properties.owner);
@@ -137,6 +139,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
     writtenBytes: number(facts.get('written')),
     snapshots: ordered(copies, '@'),
     bookmarks: ordered(copies, '#'),
+    ...(isVolumeName(name) ? { name } : {}),
     ...(isApplicationName(application) ? { application } : {}),
     ...defined({ deployment, owner }),
     ...(limit === 0 ? {} : { limitBytes: limit }),

@@ -69,12 +69,12 @@ ${systemCommand}
 `;
 
 /**
- * FENCE ROOT DATASET VOLUME APP LIMIT FLAGS DEPLOYMENT ROLE: creates the volume, or completes one of the same volume and
+ * FENCE ROOT DATASET VOLUME APP LIMIT FLAGS DEPLOYMENT ROLE NAME: creates the volume, or completes one of the same volume and
  * role that an earlier run has created. The role is owner or incoming; the latter is writable as well, but belongs to no node. Any other dataset of that name is a conflict. `zfs create` itself sets all properties that
  * make it a volume.
  */
 export const createScript = `${prelude}
-fence=$1 root=$2 ds=$3 volume=$4 app=$5 limit=$6 flags=$7 deployment=$8 role=$9
+fence=$1 root=$2 ds=$3 volume=$4 app=$5 limit=$6 flags=$7 deployment=$8 role=$9 name=\${10}
 ${seal}${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) || exit ${exits.noRoot}
 [ -n "$node" ] || exit ${exits.noRoot}
 if found=$(zfs get -H -s local -o property,value drover:vol,drover:role,drover:owner,drover:deployment "$ds" 2>/dev/null); then
@@ -86,7 +86,7 @@ else
   claim=(-o drover:epoch=0)
   [ "$role" != owner ] || claim=(-o "drover:owner=$node" -o drover:epoch=1 -o drover:copies=1:-:-)
   [ "$(zfs get -H -o value encryption "$root")" = off ] || flags="$flags -w" # raw from birth: mixing breaks later streams
-  zfs create -o canmount=noauto -o readonly=off -o setuid=off -o devices=off -o refquota="$limit" -o drover:vol="$volume" \${app:+-o "drover:app=$app"} \${deployment:+-o "drover:deployment=$deployment"} \\
+  zfs create -o canmount=noauto -o readonly=off -o setuid=off -o devices=off -o refquota="$limit" -o drover:vol="$volume" \${name:+-o "drover:name=$name"} \${app:+-o "drover:app=$app"} \${deployment:+-o "drover:deployment=$deployment"} \\
     -o drover:role="$role" "\${claim[@]}" -o drover:flags="$flags" "$ds" || exit 1
 fi
 [ "$(zfs get -H -o value mounted "$ds")" = yes ] || { seal "$ds"; zfs mount "$ds"; } || exit 1

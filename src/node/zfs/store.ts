@@ -57,12 +57,24 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
     wanted: NewVolume,
     signal: AbortSignal,
   ): Promise<string> => {
-    const { application = '', deployment = '', limitBytes } = wanted;
+    const { name = '', application = '', deployment = '', limitBytes } = wanted;
     const dataset = within(datasetName(volume, application === '' ? undefined : application));
     checkProperty(properties.volume, volume);
+    checkProperty(properties.name, name);
     checkProperty(properties.deployment, deployment);
     const flags = flagsAtBirth(await capabilities(signal));
-    const args = [fence.token, root, dataset, volume, application, limitText(limitBytes), flags, deployment, role];
+    const args = [
+      fence.token,
+      root,
+      dataset,
+      volume,
+      application,
+      limitText(limitBytes),
+      flags,
+      deployment,
+      role,
+      name,
+    ];
     const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict, exits.late]);
     if (result.code === exits.noRoot) throw notProvisioned(node, root);
     if (result.code === exits.late) throw tooLate(`create dataset "${dataset}"`, node);

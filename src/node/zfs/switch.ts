@@ -182,6 +182,7 @@ function assignments(next: VolumeProperties): readonly string[] {
 export function pairs(values: VolumeProperties): readonly (readonly [string, string])[] {
   const all = [
     [properties.volume, values.volume],
+    [properties.name, values.name],
     [properties.role, values.role],
     [properties.owner, values.owner],
     [properties.epoch, values.epoch?.toString()],

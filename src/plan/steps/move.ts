@@ -1,4 +1,5 @@
 import type { NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import type { Plan, PlannedMove, StepId } from '../../model/plan.ts';
 import type { Move, VolumeTask } from '../volumes/volume-task.ts';
 import { quote } from '../wording.ts';
@@ -21,9 +22,9 @@ export function prepareVolume(steps: VolumeSteps): StepId[] {
 
 function createVolume({ builder, group, task }: VolumeSteps): StepId {
   const app = group === task.id ? {} : { app: group };
-  const limit = task.limitBytes === undefined ? {} : { limitBytes: task.limitBytes };
+  const { name, limitBytes } = task;
   return builder.add({
-    action: { kind: 'create-volume', node: task.node, ...app, volume: task.id, ...limit },
+    action: { kind: 'create-volume', node: task.node, ...app, volume: task.id, ...defined({ name, limitBytes }) },
     reason: 'no node has it',
     group,
   });

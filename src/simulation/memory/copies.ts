@@ -34,10 +34,10 @@ export function createMemoryCopies(world: MemoryWorld, node: NodeName, fence: Me
 function listDetails(machine: MemoryMachine): ZfsDataset[] {
   return [...machine.datasets.values()]
     .map((dataset): ZfsDataset => {
-      const { volume, application, role } = dataset.properties;
+      const { volume, name: volumeName, application, role } = dataset.properties;
       return {
         name: dataset.name,
-        ...defined({ volume, application, role }),
+        ...defined({ volume, volumeName, application, role }),
         usedBytes: usedBytes(dataset),
         referencedBytes: dataset.content.bytes,
         compressRatio: 1,

@@ -122,7 +122,7 @@ function seedVolume(world: MemoryWorld, machine: MemoryMachine, seed: MemoryVolu
   const owner = seed.owner ?? (role === 'owner' ? machine.name : undefined);
   dataset.properties = {
     volume: seed.id,
-    ...defined({ application: seed.application }),
+    ...defined({ name: seed.name, application: seed.application }),
     ...(deployment === null ? {} : { deployment }),
     role,
     ...(owner === undefined ? {} : { owner: nodeIdOf(world, owner) }),

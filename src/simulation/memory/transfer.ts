@@ -219,6 +219,7 @@ function readProperties(given: Readonly<Record<string, string>>): MemoryDataset[
   const epoch = given[properties.epoch];
   const picked = {
     volume: given[properties.volume],
+    name: given[properties.name],
     application: given[properties.application],
     deployment: given[properties.deployment],
     // The engine writes the role from the same type.

@@ -61,6 +61,7 @@ export interface MemorySnapshotSeed {
 
 export interface MemoryVolumeSeed {
   readonly id: VolumeId;
+  readonly name?: string;
   readonly application?: AppName;
   /** Default: the default deployment; null: none, as in an earlier version. */
   readonly deployment?: DeploymentName | null;
@@ -181,6 +182,7 @@ export interface MemoryDataset {
   readonly name: string;
   properties: {
     volume?: VolumeId;
+    name?: string;
     application?: AppName;
     deployment?: DeploymentName;
     role?: VolumeRole;

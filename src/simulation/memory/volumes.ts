@@ -30,7 +30,7 @@ export function memoryDatasetName(world: MemoryWorld, volume: VolumeId, app: App
 /** Datasets of a machine as `zfs list` shows them. */
 export function listVolumes(machine: MemoryMachine): Volume[] {
   return [...machine.datasets.values()].flatMap((dataset) => {
-    const { volume, application, deployment, role, owner, epoch, flags } = dataset.properties;
+    const { volume, name, application, deployment, role, owner, epoch, flags } = dataset.properties;
     const copies = recordIn(dataset);
     if (volume === undefined) return [];
     const base = dataset.snapshots.at(-1)?.content;
@@ -38,7 +38,7 @@ export function listVolumes(machine: MemoryMachine): Volume[] {
     return [
       {
         id: volume,
-        ...defined({ application, deployment }),
+        ...defined({ name, application, deployment }),
         dataset: dataset.name,
         role: role ?? 'incoming',
         ...defined({ owner }),
@@ -189,16 +189,16 @@ function createVolume(
   world: MemoryWorld,
   machine: MemoryMachine,
   volume: VolumeId,
-  { application, deployment, limitBytes }: NewVolume,
+  { name, application, deployment, limitBytes }: NewVolume,
 ): void {
-  const name = memoryDatasetName(world, volume, application);
-  if (machine.datasets.has(name)) throw refused('create', name, machine.name, 'dataset already exists');
-  machine.datasets.set(name, {
-    ...newDataset(name),
+  const dataset = memoryDatasetName(world, volume, application);
+  if (machine.datasets.has(dataset)) throw refused('create', dataset, machine.name, 'dataset already exists');
+  machine.datasets.set(dataset, {
+    ...newDataset(dataset),
     createdAtMs: world.clock.now(),
     properties: {
       volume,
-      ...defined({ application, deployment }),
+      ...defined({ name, application, deployment }),
       role: 'owner',
       owner: machine.nodeId,
       epoch: 1,

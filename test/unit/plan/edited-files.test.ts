@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { Config } from '../../../src/model/config.ts';
+import { defined } from '../../../src/model/defined.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { aCluster, aContainer, aVolume, onNode } from '../../builders.ts';
 
@@ -23,7 +24,9 @@ function planOf(before: string, after: string, isPlaced = true): ReturnType<type
   const { applications } = read(before);
   const { db } = applications;
   if (db === undefined) throw new Error('no "db"');
-  const volumes = db.volumes.map(({ id }) => aVolume(id, { on: '10.0.0.1', application: 'db' }));
+  const volumes = db.volumes.map(({ id, name }) =>
+    aVolume(id, { on: '10.0.0.1', application: 'db', ...defined({ name }) }),
+  );
   const node = onNode('10.0.0.1', { containers: isPlaced ? [aContainer(db, '10.0.0.1')] : [], volumes });
   return makePlan(read(after), aCluster(node));
 }

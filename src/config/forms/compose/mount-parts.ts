@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { type Propagation, propagations } from '../../../model/container/mounts.ts';
+import { isVolumeName } from '../../../model/untrusted.ts';
 import {
   complain,
   complainAtKey,
@@ -246,7 +247,7 @@ const isWindowsPath = (text: string): boolean => /^(?:[A-Za-z]:\\|\\\\|[A-Za-z]:
 const isHostPath = (text: string): boolean => /^[/.~]/.test(text);
 
 function checkName(place: Place, name: string): string | undefined {
-  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return name;
+  if (isVolumeName(name)) return name;
   const how = isHostPath(name) ? 'write "type: bind" for a path of the node' : 'begin the path of a folder with "./"';
   return complain(place, `the volume name ${quote(name)} is malformed`, how);
 }

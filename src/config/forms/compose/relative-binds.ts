@@ -2,6 +2,7 @@ import type { VolumeMount } from '../../../model/config.ts';
 import type { ContainerFile } from '../../../model/container/file.ts';
 import { unpackTree } from '../../../model/container/file-tree.ts';
 import { SealedContent } from '../../../model/container/sealed-content.ts';
+import { defined } from '../../../model/defined.ts';
 import { complain, entriesOf, note } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';
 import { idOfVolume } from '../read-parts.ts';
@@ -67,8 +68,9 @@ const volumeOf = ({ name: app, file }: ComposeService, { source, mountpoint, rea
   kind: 'volume',
   value: {
     id: sharedId(file, folderKey(source), idOfVolume(app, mountpoint, false)),
+    hasFixedId: true,
     mountpoint,
-    ...(readOnly === undefined ? {} : { readOnly }),
+    ...defined({ readOnly }),
   },
 });
 

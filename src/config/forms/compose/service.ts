@@ -26,9 +26,8 @@ export interface ComposeService {
   readonly file: ComposeFile;
 }
 
-/** The id of a volume that several services may mount: the first of them in the file decides it. */
-export function sharedId({ volumeIds }: ComposeFile, source: string | undefined, own: VolumeId): VolumeId {
-  if (source === undefined) return own;
+/** The id of a folder that several services may mount: the first of them in the file decides it. */
+export function sharedId({ volumeIds }: ComposeFile, source: string, own: VolumeId): VolumeId {
   const id = volumeIds.get(source) ?? own;
   volumeIds.set(source, id);
   return id;

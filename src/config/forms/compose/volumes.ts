@@ -8,7 +8,7 @@ import { isNothing } from '../../yaml/yaml-node.ts';
 import { idOfVolume } from '../read-parts.ts';
 import { type BindPart, plainPath, readMount, readTmpfs, type VolumePart, type WrittenMount } from './mount-parts.ts';
 import { readRelativeBind } from './relative-binds.ts';
-import { type ComposeArea, type ComposeService, sharedId } from './service.ts';
+import type { ComposeArea, ComposeService } from './service.ts';
 import type { VolumeDefinitions } from './top-volumes.ts';
 
 const hint = 'write "name:/data" for a volume, or "/path/of/the/node:/data"';
@@ -21,7 +21,7 @@ export const volumesArea: ComposeArea = {
     const binds: Placed<NodeBind>[] = [];
     const tmpfs: Placed<TmpfsMount>[] = [];
     const files: Placed<ContainerFile>[] = [];
-    for (const [index, mount] of mounts.entries()) {
+    for (const mount of mounts) {
       const { place, mountpoint } = mount;
       if (mount.kind === 'tmpfs') tmpfs.push({ place, value: { mountpoint, options: mount.options } });
       else if (mount.kind === 'bind' && mount.source.startsWith('/')) binds.push({ place, value: bindOf(mount) });
@@ -29,7 +29,7 @@ export const volumesArea: ComposeArea = {
         const found = readRelativeBind(service, mount);
         if (found?.kind === 'file') files.push({ place, value: found.value });
         else if (found !== undefined) volumes.push({ place, value: found.value });
-      } else volumes.push({ place, value: volumeOf(service, mount, index === 0) });
+      } else volumes.push({ place, value: volumeOf(service, mount) });
     }
     return {
       ...draft,
@@ -65,15 +65,18 @@ function bindOf({ source, mountpoint, readOnly, propagation, createsSource }: Bi
   return { source: plainPath(source), mountpoint, ...defined({ readOnly, propagation, createsSource }) };
 }
 
-function volumeOf({ name: app, file }: ComposeService, mount: VolumePart, isFirst: boolean): VolumeMount {
+function volumeOf({ name: app, file }: ComposeService, mount: VolumePart): VolumeMount {
   const { name, mountpoint, readOnly, noCopy } = mount;
   const definition = name === undefined ? undefined : file.volumes.get(name);
   const given = definition?.kind === 'volume' ? definition.id : undefined;
   const mustExist = definition?.kind === 'volume' ? definition.isExternal : undefined;
+  // The id of a named one also has the name of the deployment, which is known when all files are read.
+  const id = given ?? name ?? idOfVolume(app, mountpoint, false);
+  const hasFixedId = given === undefined ? undefined : (true as const);
   return {
-    id: given ?? sharedId(file, name, idOfVolume(app, mountpoint, isFirst)),
+    id,
     mountpoint,
-    ...defined({ readOnly, noCopy, mustExist }),
+    ...defined({ name, hasFixedId, readOnly, noCopy, mustExist }),
     ...(definition?.kind === 'volume' ? definition.kept : undefined),
   };
 }

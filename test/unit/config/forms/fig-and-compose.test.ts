@@ -62,9 +62,9 @@ describe('the Compose form', () => {
       links: [{ alias: 'b', localPort: 80, remotePort: 81 }],
       environment: { A: '1', B: '$x' },
       volumes: [
-        { id: defaultVolumeId('a'), mountpoint: '/logs' },
-        { id: defaultVolumeId('a:/data'), mountpoint: '/data' },
-        { id: defaultVolumeId('a:/more'), mountpoint: '/more' },
+        { id: defaultVolumeId('a:/logs'), mountpoint: '/logs' },
+        { id: 'shop_data', name: 'data', mountpoint: '/data' },
+        { id: 'shop_more', name: 'more', mountpoint: '/more' },
       ],
       command: ['sh', '-c', "exec 'a b'"],
       entrypoint: ['/init'],

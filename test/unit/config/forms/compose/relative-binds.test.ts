@@ -73,7 +73,10 @@ describe('a bind of a path next to the Compose file', () => {
 
   it.each([['./data'], ['./empty'], ['~/none']])('%s, which has nothing in it, becomes a volume', async (source) => {
     const { volumes, trees, notes } = await appWith(`"${source}:/var/lib/data"`);
-    expect([volumes, trees]).toEqual([[{ id: defaultVolumeId('web:/var/lib/data'), mountpoint: '/var/lib/data' }], []]);
+    expect([volumes, trees]).toEqual([
+      [{ id: defaultVolumeId('web:/var/lib/data'), hasFixedId: true, mountpoint: '/var/lib/data' }],
+      [],
+    ]);
     expect(notes).toEqual([`"${source}" is not on the nodes: it becomes a volume of "web" that begins empty`]);
   });
 

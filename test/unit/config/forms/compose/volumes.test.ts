@@ -4,7 +4,7 @@ import { appOf, complaints, configOf, load } from '../../loading.ts';
 const compose = (fields: string, rest = '') => load(`services: {a: {image: x, ${fields}}}\n${rest}`);
 const mountsOf = (entry: string, rest?: string) => {
   const { volumes, binds, tmpfs } = appOf(compose(`volumes: [${entry}]`, rest));
-  return { volumes: volumes.map(({ id: _id, ...mount }) => mount), binds, tmpfs };
+  return { volumes: volumes.map(({ id: _id, name: _name, ...mount }) => mount), binds, tmpfs };
 };
 
 describe('volumes of a Compose service', () => {
