@@ -57,24 +57,10 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
     wanted: NewVolume,
     signal: AbortSignal,
   ): Promise<string> => {
-    const { name = '', application = '', deployment = '', limitBytes } = wanted;
+    const { application } = wanted;
     const dataset = within(datasetName(volume, application === '' ? undefined : application));
-    checkProperty(properties.volume, volume);
-    checkProperty(properties.name, name);
-    checkProperty(properties.deployment, deployment);
     const flags = flagsAtBirth(await capabilities(signal));
-    const args = [
-      fence.token,
-      root,
-      dataset,
-      volume,
-      application,
-      limitText(limitBytes),
-      flags,
-      deployment,
-      role,
-      name,
-    ];
+    const args = [fence.token, root, dataset, ...wordsOfNew(volume, wanted, { flags, role })];
     const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict, exits.late]);
     if (result.code === exits.noRoot) throw notProvisioned(node, root);
     if (result.code === exits.late) throw tooLate(`create dataset "${dataset}"`, node);
@@ -116,6 +102,18 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       if (result.code === exits.busy) throw busy(dataset, node, result);
     },
   };
+}
+
+/** The other arguments of `createScript`. Throws for a value that no property can have. */
+function wordsOfNew(
+  volume: VolumeId,
+  { name = '', application = '', deployment = '', limitBytes }: NewVolume,
+  { flags, role }: { readonly flags: string; readonly role: VolumeRole },
+): readonly string[] {
+  checkProperty(properties.volume, volume);
+  checkProperty(properties.name, name);
+  checkProperty(properties.deployment, deployment);
+  return [volume, application, limitText(limitBytes), flags, deployment, role, name];
 }
 
 type Snapshots = Pick<VolumeStore, 'snapshot' | 'hold' | 'bookmark' | 'estimate' | 'abortReceive' | 'readToken'>;
