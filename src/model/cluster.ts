@@ -212,6 +212,11 @@ export interface Container {
   /** Id of the image the container was made from, and what that image itself sets. */
   readonly imageId: string;
   readonly imageDefaults: ImageDefaults;
+  /**
+   * Where its programs listen at another address than loopback, in a network of its own; sorted. Absent: nowhere, or it
+   * was not read.
+   */
+  readonly listens?: readonly PortKey[];
 }
 
 export interface ContainerExit {
@@ -342,7 +347,7 @@ export interface NetworkTable {
   readonly names?: NameTable;
   /** Its own addresses at which it forwards ports of other nodes, sorted; absent: only its mesh address. */
   readonly listen?: readonly string[];
-  /** The node was provisioned by a version that lets it forward for every client after a boot. */
+  /** Its program that loads the tables at boot is of an earlier version. */
   readonly isOutdated?: true;
 }
 

@@ -12,7 +12,15 @@ export interface NamedPort extends ExposedPort {
    * there, else one that is assigned.
    */
   readonly meshPort: number;
+  /**
+   * No file and no image has the port: the program was seen to listen there. In an entry of a table: Docker does not
+   * publish it, and the node itself leads the mesh port to its container.
+   */
+  readonly isLearned?: true;
 }
+
+/** The most ports of an application that are learned: a program may open ports without end. */
+export const mostLearnedPorts = 16;
 
 /** How a container is reached by name, and where it looks up names itself. Kept in a label of the container. */
 export interface ContainerNames {

@@ -15,6 +15,7 @@ import type { ContainerNames } from '../model/name-table.ts';
 import { properties } from '../model/names.ts';
 import { isNodeId } from '../model/untrusted.ts';
 import { parseBoot, readBootCommand } from './boot-rules.ts';
+import { socketsProgram, withSockets } from './container-sockets.ts';
 import { readRecordCommand, withRecord } from './deployment-record.ts';
 import type { DockerVersion } from './docker/api.ts';
 import type { DockerRuntime } from './docker/runtime.ts';
@@ -73,7 +74,7 @@ root=$1 columns=$2 separator=$3 pool=$4
 next() { printf '%s\\n' "$separator"; }
 ${listCommands}
 # A mount that this does not find is found by the unmount.
-next; perl -e '${foreignMountsProgram}' "$root" || true
+next; perl -e '${foreignMountsProgram}${socketsProgram}' "$root" || true
 next; ${poolCommand}
 next; { ${readTableCommand}; } || exit 1
 # -H no header, listening sockets of tcp and udp, numbers, with their processes
@@ -193,7 +194,7 @@ function toFacts(
     nodeId,
     meshAddress: deps.meshAddress,
     ...(addresses.length === 0 ? {} : { addresses }),
-    containers: sinceBoot(withRecord(containers, texts.deployments), texts.times),
+    containers: withSockets(sinceBoot(withRecord(containers, texts.deployments), texts.times), texts.mounts),
     volumes: parseVolumes(texts.datasets, texts.copies),
     ...(foreignMounts.length === 0 ? {} : { foreignMounts }),
     network: {

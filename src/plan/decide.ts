@@ -317,7 +317,7 @@ function decidePorts(
   const underWay = tasks.some(({ work, settle }) => {
     return settle.length > 0 || work.kind === 'reclaim' || (work.kind === 'move' && work.stage !== 'sync');
   });
-  const named = decideNames(active, start);
+  const named = decideNames(input, active, start);
   const isReached = ports.length > 0 || named.names.length > 0;
   const hold = starts && isReached && (leaves || underWay);
   const changed = before.length > 0 && !sameItems(before.map(portText), wanted.map(portText));
@@ -327,12 +327,14 @@ function decidePorts(
 
 /** Its ports at its virtual address, before and after the plan; whether a running container of it has other ones. */
 function decideNames(
+  input: PlanInput,
   active: readonly SeenContainer[],
   start: ContainerStart | undefined,
 ): { readonly names: readonly HeldPort[]; readonly changed: boolean } {
   const specs = [...active.map(({ container }) => container.spec), ...(start === undefined ? [] : [start.spec])];
-  const texts = specs.map((spec) => heldNames(spec).map(heldText));
-  const names = new Map(specs.flatMap(heldNames).map((port) => [heldText(port), port]));
+  const held = specs.map((spec) => heldNames(input, spec));
+  const texts = held.map((ports) => ports.map(heldText));
+  const names = new Map(held.flat().map((port) => [heldText(port), port]));
   const changed = active.length > 0 && texts.some((own) => !sameItems(own, texts[0] ?? []));
   return { names: sorted(names.keys()).flatMap((text) => names.get(text) ?? []), changed };
 }

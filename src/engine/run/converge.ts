@@ -14,6 +14,7 @@ import { forecastAll, type ObserveInput, observeAll, observeSome } from '../obse
 import { superseded } from '../single-flight.ts';
 import { findUnanswered } from './answers.ts';
 import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
+import { awaitFirstPorts, learningPasses, withoutListens } from './first-ports.ts';
 import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
 import {
@@ -60,6 +61,10 @@ interface Run extends ConvergeInput {
   readonly down: Map<AppName, Interrupted>;
   /** The nodes that the last pass changed, if all of it succeeded. */
   changed: ReadonlySet<NodeName> | undefined;
+  /** Applications that this run has started, and whose first port it has not waited for. */
+  readonly started: Set<AppName>;
+  /** The number of the present pass. */
+  pass: number;
   /** A person has been asked whether the plan may run. */
   isAsked: boolean;
   steps: number;
@@ -101,6 +106,8 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     receipts,
     warnings,
     down: new Map(),
+    started: new Set(),
+    pass: 0,
     changed: undefined,
     isAsked: false,
     steps: 0,
@@ -109,17 +116,20 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
 }
 
 async function runPasses(run: Run): Promise<RunOutcome> {
-  for (let pass = 1; pass <= maxPasses; pass += 1) {
+  for (run.pass = 1; run.pass <= maxPasses; run.pass += 1) {
     const seen = await observeUnderLocks(run);
     if ('result' in seen) return seen;
     const { state, plan } = seen;
-    if (plan.steps.length === 0) return await finish(run, plan, state);
+    if (plan.steps.length === 0) {
+      if (await awaitFirstPorts(run, state)) continue;
+      return await finish(run, plan, state);
+    }
     if (run.signals.soft.aborted) return stopped(run.signals);
     // An application that this run has stopped must start again, whatever was approved.
     const refusal = run.down.size > 0 ? undefined : run.refuses?.(plan, state);
     if (refusal !== undefined) return { result: 'blocked', steps: run.steps, blockers: [refusal] };
     const next = await runPass(run, plan, state);
-    if (next === 'retry') pass -= 1;
+    if (next === 'retry') run.pass -= 1;
     else if (next !== 'again') return next;
   }
   const error = new AppError(
@@ -154,8 +164,9 @@ async function observeUnderLocks(run: Run): Promise<Planned | RunOutcome> {
 
 /** The plan from a recent state in memory, if it has steps. That nothing is left to do is never concluded from it. */
 function planFromMemory(run: Run): Planned | undefined {
-  const state = run.memory.recentStateOf(observedNodes(run.config));
-  if (state === undefined) return undefined;
+  const recent = run.memory.recentStateOf(observedNodes(run.config));
+  if (recent === undefined) return undefined;
+  const state = learning(run, recent);
   const plan = run.refine(makePlan(run.config, state), state);
   // A person is asked about what was just observed.
   const asks = run.confirms !== undefined && largeRemoval(plan, state) !== undefined;
@@ -171,7 +182,7 @@ async function observeAfterPass(run: Run): Promise<Planned | undefined> {
   run.changed = undefined;
   const mustAsk = (node: NodeName): boolean => changed?.has(node) !== false || !memory.isUpToDate(node);
   if (observedNodes(config).every(mustAsk)) return undefined;
-  const state = await observeSome(run, mustAsk, run.signals.hard);
+  const state = learning(run, await observeSome(run, mustAsk, run.signals.hard));
   const plan = run.refine(makePlan(config, state), state);
   if (plan.steps.length > 0) return undefined;
   run.emit({ type: 'plan-made', plan, forecasts: [] });
@@ -185,12 +196,15 @@ interface Planned {
 
 /** Observes every node and plans. */
 async function observeAndPlan(run: Run): Promise<Planned> {
-  const state = await observeAll(run, run.signals.hard);
+  const state = learning(run, await observeAll(run, run.signals.hard));
   const plan = run.refine(makePlan(run.config, state), state);
   const forecasts = await forecastAll(run, plan, state, run.signals.hard);
   run.emit({ type: 'plan-made', plan, forecasts });
   return { state, plan };
 }
+
+const learning = (run: Run, state: ClusterState): ClusterState =>
+  run.pass > learningPasses ? withoutListens(state) : state;
 
 /** True where locks were missing and have been taken. */
 async function takeLocks(run: Run, { plan, state }: Planned): Promise<RunOutcome | boolean> {
@@ -262,6 +276,7 @@ function noteDown(run: Run, plan: Plan, execution: Execution, state: ClusterStat
   for (const { id, action } of plan.steps) {
     if (action.kind !== 'start-container' || execution.outcomes.get(id)?.result !== 'succeeded') continue;
     run.down.delete(action.spec.application);
+    if (action.spec.isDone !== true) run.started.add(action.spec.application);
   }
   for (const [app, interrupted] of findInterrupted(plan, execution, state)) {
     // If a retry stopped it again, the first stop knows where and with what it ran.

@@ -109,9 +109,14 @@ async function askPorts(
   { cluster, state, known }: StepContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const container = lastFacts(state.nodes[node])?.containers.find((one) => one.managed && one.application === app);
-  const ports = container === undefined ? [] : meshChecks(container.spec).filter(({ protocol }) => protocol === 'tcp');
-  if (ports.length === 0 || container?.state !== 'running') return;
+  const facts = lastFacts(state.nodes[node]);
+  const container = facts?.containers.find((one) => one.managed && one.application === app);
+  if (container?.state !== 'running') return;
+  const { names } = container.spec;
+  const entry = facts?.network.names?.entries.find(({ address, at }) => address === names?.address && at === undefined);
+  const learned = entry?.ports.filter(({ isLearned }) => isLearned === true) ?? [];
+  const ports = [...meshChecks(container.spec), ...learned].filter(({ protocol }) => protocol === 'tcp');
+  if (ports.length === 0) return;
   const { network } = await cluster.node(node, signal);
   const asked = ports.map(({ meshPort }) => meshPort);
   const closed = new Set(await network.closedPorts(asked, 0, signal));

@@ -102,5 +102,7 @@ function plainIn(label: unknown, key: string): string | undefined {
 function readPort(value: unknown): NamedPort[] {
   const [port, meshPort, protocol] = [numberAt(value, 'port'), numberAt(value, 'meshPort'), textAt(value, 'protocol')];
   const isKnown = protocol === 'tcp' || protocol === 'udp';
-  return isPort(port) && isPort(meshPort) && isKnown ? [{ port, protocol: protocol as Protocol, meshPort }] : [];
+  if (!isPort(port) || !isPort(meshPort) || !isKnown) return [];
+  const learned = at(value, 'isLearned') === true ? { isLearned: true as const } : {};
+  return [{ port, protocol: protocol as Protocol, meshPort, ...learned }];
 }

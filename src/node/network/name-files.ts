@@ -41,7 +41,12 @@ const plainEntry = ({ deployment, application, address, networks, ports, at: nod
   application,
   address,
   networks: networks.map(({ network, names }) => ({ network, names })),
-  ports: ports.map(({ port, protocol, meshPort }) => ({ port, protocol, meshPort })),
+  ports: ports.map(({ port, protocol, meshPort, isLearned }) => ({
+    port,
+    protocol,
+    meshPort,
+    ...defined({ isLearned }),
+  })),
   ...defined({ at: node }),
 });
 
@@ -92,7 +97,7 @@ function parseEntry(value: unknown): NameEntry[] {
 function parsePort(value: unknown): NamedPort[] {
   const [port, meshPort, protocol] = [numberAt(value, 'port'), numberAt(value, 'meshPort'), textAt(value, 'protocol')];
   if (!isPort(port) || !isPort(meshPort) || (protocol !== 'tcp' && protocol !== 'udp')) return [];
-  return [{ port, protocol, meshPort }];
+  return [{ port, protocol, meshPort, ...(at(value, 'isLearned') === true ? { isLearned: true } : {}) }];
 }
 
 function parseResolver(value: unknown): Resolver[] {

@@ -52,7 +52,8 @@ const declareHolds = `add table ${namesTable}\nadd set ${namesTable} hold { ${ho
 
 /**
  * The whole table as nft loads it. The script that loads it adds the map `own`, from virtual addresses to the addresses
- * of this node's containers, which the node itself keeps.
+ * of this node's containers, which the node itself keeps; and from these and the notes of the text the maps of the ports
+ * that were learned, from mesh ports to containers.
  *
  * A container reaches a virtual address only through the bridge of a set of networks that shares one with it; everything
  * else but the node itself reaches none. So neither the other containers nor neighbours that use this node as a router
@@ -67,11 +68,12 @@ export function renderNames(rules: NameRules): string {
   const notes = [
     ...names.ranges.map((one) => `range ${one}`),
     ...names.entries.map(({ address }) => `entry ${address}`),
+    ...names.entries.flatMap(learnedNotes),
   ];
   return `${notes.map((note) => `# ${note}\n`).join('')}table ${namesTable}
 delete table ${namesTable}
 table ${namesTable} {
-${block('set', mark, 'ipv4_addr', [])}${block('map', 'tcp4', forwardType, elements.tcp4)}${block('map', 'udp4', forwardType, elements.udp4)}${block('map', 'own', 'ipv4_addr : ipv4_addr', [])}${block('set', 'ranges', 'ipv4_addr; flags interval', names.ranges)}${block(
+${block('set', mark, 'ipv4_addr', [])}${block('map', 'tcp4', forwardType, elements.tcp4)}${block('map', 'udp4', forwardType, elements.udp4)}${block('map', 'own', 'ipv4_addr : ipv4_addr', [])}${block('map', 'learned_tcp', learnedType, [])}${block('map', 'learned_udp', learnedType, [])}${block('set', 'ranges', 'ipv4_addr; flags interval', names.ranges)}${block(
   'set',
   'reach',
   'ifname . ipv4_addr',
@@ -114,6 +116,15 @@ ${natChain('pre', 'prerouting')}${natChain('out', 'output')}	chain post {
 }
 
 const forwardType = 'ipv4_addr . inet_service : ipv4_addr . inet_service';
+const learnedType = 'inet_service : ipv4_addr . inet_service';
+
+/** `learned ADDRESS PROTOCOL PORT MESH-PORT` of each port of this node's containers that Docker does not publish. */
+const learnedNotes = ({ at, address, ports }: NameEntry): string[] =>
+  ports.flatMap(({ port, protocol, meshPort, isLearned }) =>
+    at === undefined && isLearned === true
+      ? [`learned ${address} ${protocol} ${checkPort(port)} ${checkPort(meshPort)}`]
+      : [],
+  );
 
 /** -105: just before Docker's own -100, which a port that is published at all addresses would lead elsewhere. */
 function natChain(name: string, hook: string): string {
@@ -122,6 +133,8 @@ function natChain(name: string, hook: string): string {
 		meta l4proto tcp dnat ip to ip daddr . tcp dport map @tcp4
 		meta l4proto udp dnat ip to ip daddr . udp dport map @udp4
 		dnat ip to ip daddr map @own
+		meta l4proto tcp ip daddr @mesh4 dnat ip to tcp dport map @learned_tcp
+		meta l4proto udp ip daddr @mesh4 dnat ip to udp dport map @learned_udp
 	}
 `;
 }

@@ -23,15 +23,27 @@ own=${namesFolder}/own
 printf '%s\\n' \${others:+"$others"} "$1 $2" | save $own 644 || exit 1
 nft list map ${namesTable} own >/dev/null 2>&1 || exit 0
 nft delete element ${namesTable} own "{ $1 }" 2>/dev/null
-nft add element ${namesTable} own "{ $1 : $2 }"
+nft add element ${namesTable} own "{ $1 : $2 }" || exit 1
+sed -n "s/^# learned $1 //p" ${namesFolder}/names.nft 2>/dev/null | while read -r protocol port mesh; do
+  nft delete element ${namesTable} learned_$protocol "{ $mesh }" 2>/dev/null
+  nft add element ${namesTable} learned_$protocol "{ $mesh : $2 . $port }" || exit 1
+done
 `;
 
-/** Prints the nft commands that add the list of container addresses, those of virtual addresses in $1 (nft text). */
+/**
+ * Prints the nft commands that add the list of container addresses, those of virtual addresses in $1 (nft text), and their
+ * learned ports.
+ */
 const addOwn = `add_own() {
-  local virtual inside
+  local virtual inside protocol port mesh
   [ -f ${namesFolder}/own ] || return 0
   while read -r virtual inside; do
     case $1 in *"# entry $virtual"$'\\n'*) echo "add element ${namesTable} own { $virtual : $inside }" ;; esac
+    case $1 in *"# learned $virtual "*)
+      while read -r protocol port mesh; do
+        echo "add element ${namesTable} learned_$protocol { $mesh : $inside . $port }"
+      done < <(sed -n "s/^# learned $virtual //p" <<<"$1") ;;
+    esac
   done <${namesFolder}/own
 }`;
 

@@ -5,7 +5,7 @@
 export const netUpPath = '/usr/local/lib/drover/net-up';
 
 /** A line that earlier versions of the program do not have. */
-export const netUpMark = '# net-up 3';
+export const netUpMark = '# net-up 4';
 
 export const netUp = String.raw`#!/bin/sh
 # net-up           at boot: loads the port map and the names of this node, then sets up forwarding
@@ -14,7 +14,7 @@ export const netUp = String.raw`#!/bin/sh
 # net-up names     changes nothing; exit status 0 where virtual addresses are this node's and the name servers run
 # The kernel forwards what Docker publishes, what its containers send, and the ports of the other nodes, nothing else:
 # a host that forwards is a router for all its neighbours unless it drops the rest.
-# net-up 3
+# net-up 4
 set -u
 export LC_ALL=C
 before=/etc/sysctl.d/90-drover.conf # of an earlier version: it switched forwarding on before Docker could close it
@@ -91,6 +91,10 @@ name_rules() {
     echo "-A DOCKER-USER -m conntrack --ctstate DNAT --ctorigdst $range -m comment --comment drover-names -j ACCEPT"
     echo "-A INPUT -d $range -m comment --comment drover-names -j ACCEPT"
   done <$ranges
+  # Mesh ports of programs that listen where Docker publishes nothing.
+  [ ! -s $ranges ] || for bridge in br-dv+ br-di+; do
+    echo "-A DOCKER-USER -o $bridge -m conntrack --ctstate DNAT --ctorigdstport 20000:29999 -m comment --comment drover-names -j ACCEPT"
+  done
 }
 name_rules_now() { for chain in DOCKER-USER INPUT; do iptables -w 10 -S $chain 2>/dev/null | grep -e '--comment drover-names '; done; }
 # The virtual addresses are this node's own. Docker drops what goes from one of its networks to another, but a set of
@@ -123,6 +127,9 @@ load_names() {
     cat /etc/drover/names/names.nft
     [ ! -f /etc/drover/names/own ] || while read -r virtual inside; do
       grep -qx "# entry $virtual" /etc/drover/names/names.nft && echo "add element inet drover_names own { $virtual : $inside }"
+      sed -n "s/^# learned $virtual //p" /etc/drover/names/names.nft | while read -r protocol port mesh; do
+        echo "add element inet drover_names learned_$protocol { $mesh : $inside . $port }"
+      done
     done </etc/drover/names/own
   } | nft -f -
 }

@@ -132,16 +132,18 @@ print "$$_[0]\\n" for @left;
 
 /**
  * MS PORT,… OWN-ADDRESSES…: prints the ports whose containers have accepted no connection within the time. A port is
- * tried at the container's own address, which Docker's DNAT rule has. Without such a rule, two addresses do not do: the
- * mesh address, where a hold or an old forward would answer, and 127.0.0.1, where Docker's proxy accepts for a container
- * that does not. Any other address of the node leads to the container itself. Without one, the port is tried where
- * Docker's proxy listens, and the connection must stay open for a moment.
+ * tried at the container's own address, which Docker's DNAT rule has, or the map of learned ports. Without either, two
+ * addresses do not do: the mesh address, where a hold or an old forward would answer, and 127.0.0.1, where Docker's proxy
+ * accepts for a container that does not. Any other address of the node leads to the container itself. Without one, the
+ * port is tried where Docker's proxy listens, and the connection must stay open for a moment.
  */
 export const closedPortsScript = `${prelude}
 ms=$1 mesh=" \${*:3} " targets=()
 rules=$(iptables -w 5 -t nat -S DOCKER 2>/dev/null)
+learned=$(nft list map ${namesTable} learned_tcp 2>/dev/null | tr ',{}' '\\n\\n\\n')
 for port in \${2//,/ }; do
   target=$(sed -nE "s/^.* -p tcp .*--dport $port -j DNAT --to-destination ([0-9.]+):([0-9]+)$/\\1 \\2/p;T;q" <<<"$rules")
+  [ -n "$target" ] || target=$(sed -nE "s/^[[:space:]]*$port : ([0-9.]+) \\. ([0-9]+)[[:space:]]*$/\\1 \\2/p;T;q" <<<"$learned")
   if [ -n "$target" ]; then targets+=("$port $target plain"); continue; fi
   at=$(ss -Hltn "sport = :$port" | awk '{sub(/:[0-9]+$/, "", $4); gsub(/[][]/, "", $4); print $4; exit}') kind=staying
   case $at in

@@ -53,7 +53,8 @@ export function createNetworkControl(
     const json = printNames(names);
     return [
       renderRules(rules),
-      renderNames({ ...rules, names, mark: markOf(json) }),
+      // Docker publishes for names at the mesh address, wherever the node forwards.
+      renderNames({ ...rules, mesh, names, mark: markOf(json) }),
       json,
       printResolverFiles(names),
     ].join(scripts.partEnd);

@@ -14,6 +14,7 @@ import { listenOf, type PlanInput } from '../plan-input.ts';
 import { comparePorts, portText } from '../ports.ts';
 import { quote } from '../wording.ts';
 import { addressOf, assignedMeshPort, resolverOf } from './assigned.ts';
+import { learnedPorts, portsNow } from './learned.ts';
 
 const onDefault: readonly NetworkMembership[] = [{ network: defaultNetwork, aliases: [] }];
 
@@ -84,11 +85,14 @@ function namedPorts(
 ): NamedPort[] {
   const mesh = input.reachable.get(node)?.meshAddress ?? '';
   const published = portsAt(app.ports, listenOf(input, node)).filter((port) => isPublishedAt(port, mesh));
-  return containerPorts(app, exposes).flatMap(({ port, protocol }) => {
+  const known = containerPorts(app, exposes);
+  const named = known.flatMap(({ port, protocol }) => {
     const external = published.find((one) => one.internal === port && one.protocol === protocol)?.external;
     const meshPort = external ?? meshPortOf(input, app.name, app, { port, protocol });
     return meshPort === undefined ? [] : [{ port, protocol, meshPort }];
   });
+  const learned = isOnHost(app) ? [] : learnedPorts(input, app.name, known);
+  return learned.length === 0 ? named : [...named, ...learned].sort(comparePorts);
 }
 
 /** The mesh port of a port without an external one. */
@@ -110,8 +114,8 @@ function hostsOf(input: PlanInput, { nicknames = {} }: Application): ContainerNa
 }
 
 /** The ports of a container at its virtual address: what is held while it changes its place. */
-export const heldNames = ({ names }: Pick<ContainerSpec, 'names'>): HeldPort[] =>
-  (names?.ports ?? []).map(({ port, protocol }) => ({ address: names?.address ?? '', port, protocol }));
+export const heldNames = (input: PlanInput, spec: ContainerSpec): HeldPort[] =>
+  portsNow(input, spec).map(({ port, protocol }) => ({ address: spec.names?.address ?? '', port, protocol }));
 
 export const heldText = ({ address, ...key }: HeldPort): string =>
   address === undefined ? portText(key) : `${address} ${portText(key)}`;
@@ -131,13 +135,10 @@ export function nameDifferences(desired: ContainerSpec, { spec: { names: now } }
   const { names } = desired;
   if (names === undefined || now === undefined) return [];
   const lists = (spec: ContainerNames): readonly string[] => spec.networks ?? [defaultNetwork];
-  const [ports, before] = [names.ports, now.ports].map((all) =>
-    all.map((port) => `${portText(port)}>${port.meshPort}`),
-  );
   return [
     ...(names.address === now.address ? [] : [`its address for names changes from ${now.address} to ${names.address}`]),
     ...(names.mesh === now.mesh ? [] : [`the other nodes reach it at ${names.mesh} in place of ${now.mesh}`]),
-    ...(sameItems(ports ?? [], before ?? []) ? [] : ['its ports for names changed']),
+    ...(hasPorts(names.ports, now.ports) ? [] : ['its ports for names changed']),
     ...networkDifferences(lists(names), lists(now)),
     ...(names.isInternal === now.isInternal
       ? []
@@ -146,6 +147,14 @@ export function nameDifferences(desired: ContainerSpec, { spec: { names: now } }
     ...(sameItems(names.aliases ?? [], now.aliases ?? []) ? [] : ['its other names changed']),
     ...(sameHosts(names.hosts ?? {}, now.hosts ?? {}) ? [] : ['the names of its links changed']),
   ];
+}
+
+/** True if a container has these ports. What is learned while it runs is no reason to replace it, nor what it has learned. */
+function hasPorts(desired: readonly NamedPort[], now: readonly NamedPort[]): boolean {
+  const text = (port: NamedPort): string => `${portText(port)}>${port.meshPort}`;
+  const [after, before] = [desired, now].map((all) => all.filter((port) => port.isLearned !== true).map(text));
+  const has = new Set(now.map(text));
+  return after?.every((port) => has.has(port)) === true && before?.every((port) => after.includes(port)) === true;
 }
 
 function networkDifferences(after: readonly string[], before: readonly string[]): string[] {

@@ -10,6 +10,7 @@ import { addTo, compareText, sorted } from '../lists.ts';
 import { containersOf, knownFacts, managedContainers, meshAddress, type PlanInput, perInput } from '../plan-input.ts';
 import { addressOf, nameRange } from './assigned.ts';
 import { isOnHost, networksOf, resolverFor } from './desired.ts';
+import { portsNow } from './learned.ts';
 
 /** Where an application answers. `observed`: the plan cannot decide it now, and every node keeps its entry. */
 type Named =
@@ -86,7 +87,7 @@ function namedAt(input: PlanInput, name: AppName, by: NodeName, spec: ContainerS
     application: name,
     address,
     networks: namesOnNetworks(app),
-    ports: hasOwn ? names.ports : unnamed,
+    ports: hasOwn ? portsNow(input, spec) : unnamed,
   };
   const others = mesh === undefined ? undefined : { ...entry, at: mesh };
   const isPublished = hasOwn && !isOnHost(spec);
@@ -222,7 +223,11 @@ export function sameEntry(a: NameEntry | undefined, b: NameEntry | undefined): b
     sameList(
       a.ports,
       b.ports,
-      (one, other) => one.port === other?.port && one.meshPort === other.meshPort && one.protocol === other.protocol,
+      (one, other) =>
+        one.port === other?.port &&
+        one.meshPort === other.meshPort &&
+        one.protocol === other.protocol &&
+        one.isLearned === other.isLearned,
     ) &&
     sameList(
       a.networks,

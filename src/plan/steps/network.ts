@@ -161,7 +161,7 @@ function loadBase(
     ...(sameNames(names, network.names) ? [] : ['names differ']),
     ...(hasAllPeers(input, node, facts) || sameItems(sorted(network.peers), peers()) ? [] : ['peers differ']),
     ...(sameAddresses(network, serving) ? [] : [`it forwards at ${addressesText(serving)} from now on`]),
-    ...(network.isOutdated === true ? ['it forwards for every client after a boot'] : []),
+    ...(network.isOutdated === true ? ['its program for the network is of an earlier version'] : []),
     ...(dropHolds.length === 0 ? [] : ['held ports are left over']),
   ];
   if (reasons.length === 0) return [];

@@ -71,7 +71,9 @@ export function newContainer(
 export function observedContainers(world: MemoryWorld, machine: MemoryMachine): Container[] {
   return listContainers(world, machine).map((container) => {
     const deployment = container.managed ? machine.adopted.get(container.id) : undefined;
-    return deployment === undefined ? container : { ...container, deployment };
+    const own = machine.containers.get(container.name);
+    const listens = own?.managed === true && acceptsNow(world, own) ? own.image.listens : undefined;
+    return { ...container, ...defined({ deployment, listens }) };
   });
 }
 
@@ -132,9 +134,8 @@ export function isServed(
 ): boolean {
   return [...machine.containers.values()].some((container) => {
     settleContainer(world, container);
-    if (container.state !== 'running' || container.startedAtMs === undefined) return false;
-    if (container.image.accepts === false) return false;
-    if (world.clock.now() < container.startedAtMs + (container.image.acceptsAfterMs ?? 0)) return false;
+    if (!acceptsNow(world, container)) return false;
+    if (isLearned(machine, container, { port, protocol }, address)) return true;
     const { ports, names } = container.spec;
     const isNamed = names?.ports.some((one) => {
       if (one.protocol !== protocol) return false;
@@ -148,6 +149,31 @@ export function isServed(
         one.external === port && one.protocol === protocol && (address === undefined || isPublishedAt(one, address)),
     );
   });
+}
+
+function acceptsNow({ clock }: MemoryWorld, { state, startedAtMs, image }: MemoryContainer): boolean {
+  if (state !== 'running' || startedAtMs === undefined || image.accepts === false) return false;
+  return clock.now() >= startedAtMs + (image.acceptsAfterMs ?? 0);
+}
+
+/** True for a port that only the program knows: at its virtual address, and where the node's table leads a mesh port there. */
+function isLearned(
+  { meshAddress, table }: MemoryMachine,
+  { image, spec: { names } }: MemoryContainer,
+  { port, protocol }: { readonly port: number; readonly protocol: string },
+  address: string | undefined,
+): boolean {
+  const opens = (inside: number): boolean =>
+    image.listens?.some((one) => one.port === inside && one.protocol === protocol) === true;
+  if (names === undefined || image.listens === undefined) return false;
+  if (address === names.address && opens(port)) return true;
+  if (address !== undefined && address !== meshAddress) return false;
+  const entry = table.names?.entries.find((one) => one.address === names.address && one.at === undefined);
+  return (
+    entry?.ports.some(
+      (one) => one.isLearned === true && one.meshPort === port && one.protocol === protocol && opens(one.port),
+    ) === true
+  );
 }
 
 /** A node's containers behind the engine's interface. */

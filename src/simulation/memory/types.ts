@@ -7,6 +7,7 @@ import type {
   Listener,
   NetworkTable,
   NodeAddress,
+  PortKey,
   VolumeRole,
   ZfsCapabilities,
 } from '../../model/cluster.ts';
@@ -35,6 +36,8 @@ export interface MemoryImage {
   readonly acceptsAfterMs?: number;
   /** False: it never opens its ports. */
   readonly accepts?: boolean;
+  /** Ports that its program opens, and that neither it nor a file names. */
+  readonly listens?: readonly PortKey[];
   /** How its health check goes, and what it prints. */
   readonly health?: { readonly afterMs: number; readonly result: 'healthy' | 'unhealthy'; readonly output?: string };
   readonly exits?: { readonly afterMs: number; readonly code: number; readonly oomKilled?: true };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Config, NodeName } from '../../../src/model/config.ts';
-import type { MemorySeed } from '../../../src/simulation/memory/types.ts';
+import type { Application, Config, NodeName } from '../../../src/model/config.ts';
+import { defined } from '../../../src/model/defined.ts';
+import type { MemoryImage, MemorySeed } from '../../../src/simulation/memory/types.ts';
 import { aConfig, aMount, anApplication, noNames, tcp } from '../../builders.ts';
 import { createScene, signal } from '../../fakes/scene.ts';
 
@@ -85,5 +86,69 @@ describe('nodes that get names', () => {
     expect(scene.cluster.facts('n1').containers.map(({ id }) => id)).toEqual(before);
     const entry = scene.cluster.facts('n2').network.names?.entries.find(({ application }) => application === 'web');
     expect(entry).toMatchObject({ at: scene.cluster.facts('n1').meshAddress, ports: [{ port: 8080, meshPort: 80 }] });
+  });
+});
+
+describe('a port that only the program knows', () => {
+  const [page, caller, worker] = ['page', 'caller', 'worker'].map((name) => anApplication(name)) as [
+    Application,
+    Application,
+    Application,
+  ];
+  const hidden = { port: 8000, protocol: 'tcp' } as const;
+  const place = (node: NodeName): Config =>
+    aConfig(
+      [page, caller, worker],
+      { n1: ['worker'], n2: [], n3: ['caller'], [node]: [...(node === 'n1' ? ['worker'] : []), 'page'] },
+      { revision: `page-on-${node}` },
+    );
+  const withPage = (listens: MemoryImage['listens'], acceptsAfterMs = 3_000): MemorySeed => ({
+    nodes: seed.nodes,
+    registry: {
+      'acme/page:1': { ...defined({ listens }), acceptsAfterMs },
+      'acme/caller:1': {},
+      'acme/worker:1': {},
+    },
+  });
+
+  it('is reached from other nodes after the first run, which does not end before; the next run has nothing to do', async () => {
+    const scene = createScene({ seed: withPage([hidden]), config: place('n1') });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(scene.cluster.connectByName('n3', 'caller', 'page', hidden)).toBe('accepted');
+    const before = scene.cluster.facts('n1').containers.map(({ id }) => id);
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged', steps: 0 });
+    expect(scene.cluster.facts('n1').containers.map(({ id }) => id)).toEqual(before);
+  });
+
+  it('is held during a move, waited for, and known before the program opens it on the new node', async () => {
+    const scene = createScene({ seed: withPage([hidden]), config: place('n1') });
+    await scene.engine.converge(signal);
+    scene.setConfig({ ...place('n2'), applications: { ...place('n2').applications, page: { ...page, volumes: [] } } });
+    const seen: string[] = [];
+    scene.cluster.intercept(() => seen.push(scene.cluster.connectByName('n3', 'caller', 'page', hidden)));
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    scene.cluster.intercept(undefined);
+    expect(new Set(seen).has('refused')).toBe(false);
+    expect(scene.cluster.connectByName('n3', 'caller', 'page', hidden)).toBe('accepted');
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged', steps: 0 });
+  });
+
+  it('never keeps a run from its end: a program may open others all the time, and no more than 16 are learned', async () => {
+    let next = 30_000;
+    const restless = {
+      get listens() {
+        next += 1;
+        return [{ port: next, protocol: 'tcp' as const }];
+      },
+    };
+    const scene = createScene({
+      seed: { ...withPage([]), registry: { 'acme/page:1': restless, 'acme/caller:1': {}, 'acme/worker:1': {} } },
+      config: place('n1'),
+    });
+    for (let run = 0; run < 20; run += 1)
+      expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged', steps: 0 });
+    const entry = scene.cluster.facts('n3').network.names?.entries.find(({ application }) => application === 'page');
+    expect(entry?.ports).toHaveLength(16);
   });
 });

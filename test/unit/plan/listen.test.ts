@@ -62,10 +62,10 @@ describe('a plan with "listen"', () => {
     expect(steps.filter(({ action }) => action.kind === 'start-container')).toEqual([]);
   });
 
-  it('loads the table again on a node that forwards for every client after a boot', () => {
+  it('loads the table again on a node whose program for the network is of an earlier version', () => {
     const state = aCluster(onNode('a', { network: { isOutdated: true } }));
     const { steps } = makePlan(aConfig([], { a: [] }), state);
-    expect(steps.map(({ reason }) => reason)).toEqual(['it forwards for every client after a boot']);
+    expect(steps.map(({ reason }) => reason)).toEqual(['its program for the network is of an earlier version']);
   });
 });
 
