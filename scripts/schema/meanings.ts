@@ -30,7 +30,8 @@ export const meanings: Readonly<Partial<Record<KeySection, Readonly<Record<strin
     post_start: 'Commands that run in the container after its start.',
     pre_stop: 'Commands that run in the container before its stop.',
     profiles: 'It is left out unless one of these profiles is enabled.',
-    pull_policy: 'missing. An image is pulled where a node does not have it; other policies are noted.',
+    pull_policy:
+      'missing: an image is pulled where a node does not have it. always: also for each new container that does not move. never: it comes from another node, or the application is blocked. build is refused, others are noted.',
     restart: 'What Docker does when the container ends: no, always, unless-stopped or on-failure[:N].',
     scale: '0: it is left out. 1: it runs.',
     secrets: 'Names of the top-level "secrets": files in /run/secrets.',

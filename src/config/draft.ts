@@ -39,6 +39,7 @@ export interface Draft extends ContainerSettings {
   readonly mayEnd?: Application['mayEnd'];
   readonly files?: readonly Placed<ContainerFile>[];
   readonly hidesCommand?: true;
+  readonly pullPolicy?: Application['pullPolicy'];
   readonly options?: ContainerOptions;
 }
 

@@ -29,6 +29,13 @@ export interface Fields {
   readonly entries: ReadonlyMap<string, Place>;
 }
 
+/** Keys that any mapping of Compose may have, and that mean nothing. */
+export const isExtension = (key: string): boolean => key.startsWith('x-');
+
+/** The entries that mean something. */
+export const withoutExtensions = ({ entries }: Fields): ReadonlyMap<string, Place> =>
+  new Map([...entries].filter(([key]) => !isExtension(key)));
+
 /** The place of a file's top level. */
 export function rootPlace(node: YamlNode, report: Report): Place {
   return { node, keyOffset: node.offset, path: '', report };

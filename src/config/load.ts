@@ -296,6 +296,7 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     restartPolicy: draft.restartPolicy,
     ...defined({
       staysDown: draft.staysDown,
+      pullPolicy: draft.pullPolicy,
       networks: draft.networks,
       nicknames: draft.nicknames,
       dependsOn: draft.dependsOn?.map(({ value }) => value),

@@ -150,6 +150,11 @@ export interface Application extends ContainerSettings, NodeMounts {
   readonly files?: readonly ContainerFile[];
   /** The command line contains values of variables and is never shown. */
   readonly hidesCommand?: true;
+  /**
+   * always: a new container gets the image that the registry has then. never: the image is never taken from a registry.
+   * Absent: it is pulled where a node does not have it.
+   */
+  readonly pullPolicy?: 'always' | 'never';
   /** More settings of its container; absent for none. */
   readonly options?: ContainerOptions;
 }

@@ -1,5 +1,5 @@
 import type { BootRules, ContainerSpec, PortKey, Proxy, ServedPort } from './cluster.ts';
-import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
+import type { Application, AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
 import type { HeldPort, NamedPort, NameTable } from './name-table.ts';
 import type { Sharers } from './shared-volumes.ts';
 import type { KnownIds } from './volume-identity.ts';
@@ -13,13 +13,15 @@ export interface ActionArgs {
    * Make sure that the node has the image: pull it, or copy it from `from`, a node that has it. Fails, before anything
    * stops, if the image keeps data in its own volume below one of these mountpoints. With `id` it must be the image
    * with this id, which the application runs with on `from`, even if its name means another one on the node or in the
-   * registry.
+   * registry. `policy` is that of the application: always pulls even if the node has an image of that name, and never asks
+   * no registry.
    */
   'pull-image': {
     readonly node: NodeName;
     readonly image: ImageRef;
     readonly from?: NodeName;
     readonly id?: string;
+    readonly policy?: Application['pullPolicy'];
     readonly mountpoints?: readonly string[];
   };
   /** New empty dataset, role owner, epoch 1. */

@@ -1,7 +1,7 @@
 import { isLoopback, isWildcard } from '../model/addresses.ts';
 import { type Container, isActive, type NetworkTable, type NodeFacts, type PortKey } from '../model/cluster.ts';
 import type { Application, DeploymentName, NodeName } from '../model/config.ts';
-import { containerName } from '../model/names.ts';
+import { containerName, printImage } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { sharedElsewhere } from '../model/shared-volumes.ts';
 import { entriesOfOthers, hintFor } from './deployments.ts';
@@ -26,7 +26,7 @@ export function findObstacles(input: PlanInput, app: Application, node: NodeName
   const ports = app.ports.length === 0 ? [] : takenPorts(input, app, node);
   const found = [
     ...(away ? [{ node, why: 'the node cannot be reached', hint: hintWhileAway(input, app) }] : []),
-    ...(starts && !away ? runsUnseen(input, app) : []),
+    ...(starts && !away ? [...runsUnseen(input, app), ...neverPulled(input, app, node)] : []),
     ...splitVolume(input, app),
     ...foreignNames(input, app),
     ...missingAddresses(input, app, node),
@@ -83,6 +83,15 @@ function splitVolume({ config }: PlanInput, app: Application): Found[] {
       hint: 'place both on one node',
     },
   ];
+}
+
+/** An image that no registry is asked for has to be on a node. */
+function neverPulled(input: PlanInput, { image, pullPolicy }: Application, node: NodeName): Found[] {
+  const name = printImage(image);
+  if (pullPolicy !== 'never' || [...input.reachable.values()].some(({ images }) => images[name] !== undefined))
+    return [];
+  const why = `its pull policy is never, and no node has the image ${quote(name)}`;
+  return [{ node, why, hint: `put the image on ${quote(node)}, or remove "pull_policy"` }];
 }
 
 function foreignNames(input: PlanInput, app: Application): Found[] {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { NodeClient } from '../../src/engine/node-client.ts';
 import type { ContainerSpec } from '../../src/model/cluster.ts';
-import type { HeldPort, NameEntry, NameTable, Resolver } from '../../src/model/name-table.ts';
+import type { HeldPort, NamedPort, NameEntry, NameTable, Resolver } from '../../src/model/name-table.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
 import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 import { connectTo, patientSettings, readLab } from './lab.ts';
@@ -84,6 +84,8 @@ describe.runIf(lab.length > 1)('names on real nodes', () => {
   /** The node of each application, by number. */
   const places: Record<string, number> = { db: 1, web: 0, proxy: 0, vault: 1 };
 
+  const learned: Record<string, readonly NamedPort[]> = {};
+
   const at = <T>(list: readonly T[], index: number): T => {
     const one = list[index];
     if (one === undefined) throw new Error(`there is no node ${index}`);
@@ -135,7 +137,10 @@ describe.runIf(lab.length > 1)('names on real nodes', () => {
         application,
         address: app.address,
         networks: app.networks.map((network) => ({ network, names: [application, ...(app.aliases ?? [])] })),
-        ports: [{ port: app.port, protocol: 'tcp', meshPort: app.external ?? app.meshPort }],
+        ports: [
+          { port: app.port, protocol: 'tcp', meshPort: app.external ?? app.meshPort },
+          ...(learned[application] ?? []),
+        ],
         ...(place === node ? {} : { at: at(mesh, place) }),
       };
     }),
@@ -304,6 +309,43 @@ describe.runIf(lab.length > 1)('names on real nodes', () => {
       expect(bad).toBe(0);
     }
     await reach();
+  });
+
+  it('a port that only the program knows is seen, and answers from the other node, also after restarts', async () => {
+    const hidden = 8_123;
+    const meshPort = 20_199;
+    const place = places.web ?? 0;
+    const enter = `pid=$(docker inspect -f '{{.State.Pid}}' drover-web) || exit 1`;
+    // Loopback and the source port of a client are no such ports.
+    const begin = `${enter}
+      docker exec -d drover-web httpd -f -p ${hidden} -h /w
+      docker exec -d drover-web httpd -f -p 127.0.0.1:8124 -h /w
+      for i in $(seq 60); do nsenter -t "$pid" -n ss -Hltn | grep -q ':${hidden} ' && exit 0; sleep 1; done; exit 1`;
+    await sh(place, begin);
+    const facts = await at(clients, place).observe(signal);
+    const seen = facts.containers.find(({ application }) => application === 'web')?.listens;
+    expect(seen).toEqual([80, hidden].map((port) => ({ port, protocol: 'tcp' })));
+    const other = 1 - place;
+    const ask = () => from(other, 'open', appOf('web').address, String(hidden));
+    expect(await ask()).not.toBe('web');
+    learned.web = [{ port: hidden, protocol: 'tcp', meshPort, isLearned: true }];
+    onTestFinished(async () => {
+      delete learned.web;
+      for (const node of [0, 1]) await load(node);
+    });
+    for (const node of [0, 1]) await load(node);
+    expect((await at(clients, place).network.read(signal)).names).toEqual(tableOf(place));
+    expect(await ask()).toBe('web');
+    expect(await at(clients, place).network.closedPorts([meshPort, 20_198], 0, signal)).toEqual([20_198]);
+    // Only for those of its networks: not from a container of another one, not at the mesh port itself.
+    expect(await from('vault', 'open', appOf('web').address, String(hidden))).toBe('silent');
+    for (const where of ['db', 'vault', 'proxy'])
+      expect(await from(where, 'open', at(mesh, place), String(meshPort))).toBe('silent');
+    await sh(place, '/usr/local/lib/drover/net-up');
+    expect(await ask()).toBe('web');
+    await sh(place, 'docker restart -t 0 drover-web >/dev/null');
+    await sh(place, begin);
+    expect(await ask()).toBe('web');
   });
 
   it('restarts of containers and of Docker need no drover, with and without its proxy', async () => {

@@ -1,5 +1,6 @@
 import type { Application, AppName, Config, VolumeId } from '../../model/config.ts';
 import { containerOptions } from '../../model/container/options.ts';
+import { isExtension } from '../fields.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { composeText } from './compose-text.ts';
 
@@ -103,14 +104,14 @@ function known(service: Values, name: AppName, applications: readonly AppName[],
 /** Keys of drover's own and extensions are left out; profiles as well, since what is exported is enabled. */
 const plainService = (entry: Values): Values =>
   Object.fromEntries(
-    Object.entries(entry).filter(([key]) => !key.startsWith('x-') && key !== 'profiles' && key !== 'volumes'),
+    Object.entries(entry).filter(([key]) => !isExtension(key) && key !== 'profiles' && key !== 'volumes'),
   );
 
 /** Networks, configs and secrets as they are, and the volumes that are not drover's. */
 function topLevel(tree: unknown, keys: Iterable<string>): Values {
   const own = new Set(keys);
   const plain = (value: unknown): unknown =>
-    isMap(value) ? Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith('x-'))) : value;
+    isMap(value) ? Object.fromEntries(Object.entries(value).filter(([key]) => !isExtension(key))) : value;
   const section = (name: string) =>
     Object.fromEntries(Object.entries(mapAt(tree, name)).map(([key, value]) => [key, plain(value)]));
   const sections = ['networks', 'configs', 'secrets'].map((name) => [name, section(name)] as const);
@@ -239,7 +240,7 @@ const translated = new Set(['ports', 'links', 'volume', 'volumes', 'restart_poli
 /** An application of the native form as a service. Links become names and the variables that Flocker sets. */
 function nativeService(config: Config, app: Application, entry: Values, remarks: string[]): Values {
   const copied = Object.fromEntries(Object.entries(entry).filter(([key]) => shared.has(key)));
-  const lost = Object.keys(entry).filter((key) => !shared.has(key) && !translated.has(key) && !key.startsWith('x-'));
+  const lost = Object.keys(entry).filter((key) => !shared.has(key) && !translated.has(key) && !isExtension(key));
   if (lost.length > 0)
     remarks.push(`${app.name}: ${lost.join(', ')} has no meaning in a Compose file, and is left out`);
   const links = app.links.flatMap(({ alias, localPort, remotePort }) => {

@@ -1,7 +1,7 @@
 import { defined } from '../../model/defined.ts';
 import { decodeText, type FileContext } from '../env/file-context.ts';
 import type { NamedFiles, Reading } from '../env/named-files.ts';
-import { complain, mustBe, type Place, type ReportOf, rootPlace } from '../fields.ts';
+import { complain, isExtension, mustBe, type Place, type ReportOf, rootPlace } from '../fields.ts';
 import { createFileReport, type FileReport, type Report } from '../problems.ts';
 import { parseYaml } from '../yaml/parse-yaml.ts';
 import { isNothing, quote, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
@@ -129,7 +129,7 @@ function withoutExtensions(node: YamlNode, name?: string): YamlNode {
     return items.every((item, index) => item === node.items[index]) ? node : { ...node, items };
   }
   const isNamed = name !== undefined && named.has(name);
-  const kept = node.entries.filter(({ key: { source } }) => isNamed || !source.startsWith('x-') || source === own);
+  const kept = node.entries.filter(({ key: { source } }) => isNamed || !isExtension(source) || source === own);
   const entries = kept.map((entry) => {
     // What a person named is not the name of a kind of mapping.
     const value = withoutExtensions(entry.value, isNamed ? undefined : entry.key.source);

@@ -8,6 +8,7 @@ import { maxNamedFileBytes } from '../env/named-files.ts';
 import {
   complain,
   complainAtKey,
+  isExtension,
   mustBe,
   type Place,
   type Placed,
@@ -20,6 +21,7 @@ import {
   required,
   scalarAt,
   typed,
+  withoutExtensions,
 } from '../fields.ts';
 import { parseMountpoint } from '../values.ts';
 import { isNothing, quote } from '../yaml/yaml-node.ts';
@@ -86,7 +88,7 @@ function readDefinitions(place: Place | undefined, kind: KeyKind, context: FileC
   const contents = new Map<string, () => SealedContent | undefined>();
   const isEmpty = place === undefined || isNothing(place.node);
   for (const [name, entry] of isEmpty ? [] : (readFields(place, `"${kind}s"`)?.entries ?? [])) {
-    if (name.startsWith('x-')) continue;
+    if (isExtension(name)) continue;
     if (!/^[A-Za-z0-9_.-]{1,100}$/.test(name) || name === '.' || name === '..') {
       complainAtKey(entry, `the name of a ${kind} must hold only letters, digits, "_", "." and "-", 100 at most`);
     }
@@ -111,13 +113,13 @@ function readSource(place: Place, name: string, kind: KeyKind): Source | undefin
   const fields = readFields(place, `the ${kind} ${quote(name)}`);
   if (fields === undefined) return undefined;
   const known = sources[kind];
-  const entries = [...fields.entries].filter(([key]) => !key.startsWith('x-'));
-  refuseOthers({ ...fields, entries: new Map(entries) }, [...known, ...ignored]);
+  const entries = withoutExtensions(fields);
+  refuseOthers({ ...fields, entries }, [...known, ...ignored]);
   const external = fields.entries.get('external');
   if (external !== undefined && !isFalse(external)) {
     return complainAtKey(external, `an external ${kind} is not supported`, 'write its "file", relative to this file');
   }
-  const given = entries.filter(([key]) => known.includes(key));
+  const given = [...entries].filter(([key]) => known.includes(key));
   const [first, second] = given;
   if (first === undefined)
     return complainAtKey(place, `the ${kind} ${quote(name)} has no ${known.map(quote).join(' or ')}`);

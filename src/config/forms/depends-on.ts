@@ -12,6 +12,7 @@ import {
   readText,
   refuseOthers,
   scalarAt,
+  withoutExtensions,
 } from '../fields.ts';
 import { isNothing, quote } from '../yaml/yaml-node.ts';
 import { readFlag } from './healthcheck.ts';
@@ -46,7 +47,7 @@ function readLong(app: string, place: Place): Dependency | undefined {
   const hint = 'write {condition: service_healthy}';
   const fields = readFields(place, `the dependency on ${quote(app)}`, hint);
   if (fields === undefined) return undefined;
-  const entries = new Map([...fields.entries].filter(([key]) => !key.startsWith('x-')));
+  const entries = withoutExtensions(fields);
   refuseOthers({ ...fields, entries }, ['condition', 'required', 'restart']);
   return {
     app,
@@ -135,9 +136,10 @@ export function markJobs(drafts: readonly Draft[], form: 'compose' | 'other'): r
     ),
   );
   return drafts.map((draft) => {
-    const { name, staysDown, restartPolicy, ports, healthcheck } = draft;
+    const { name, staysDown, restartPolicy, ports, exposes = [], healthcheck } = draft;
     if (awaited.has(name)) return asJob(draft);
-    const isServer = ports.length > 0 || (healthcheck !== undefined && healthcheck.test?.[0] !== 'NONE');
+    const isServer =
+      ports.length + exposes.length > 0 || (healthcheck !== undefined && healthcheck.test?.[0] !== 'NONE');
     const mayEnd = restartPolicy.name === 'on-failure' || (form === 'compose' && restartPolicy.name === 'never');
     return staysDown === true || (!isServer && mayEnd) ? { ...draft, mayEnd: 'alone' } : draft;
   });

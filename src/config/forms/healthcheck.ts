@@ -11,6 +11,7 @@ import {
   readText,
   refuseOthers,
   typed,
+  withoutExtensions,
 } from '../fields.ts';
 import { parseSpan } from '../values.ts';
 import { isNothing, quote } from '../yaml/yaml-node.ts';
@@ -23,7 +24,7 @@ export function readHealthcheck(place: Place, what: string): Healthcheck | undef
   if (isNothing(place.node)) return undefined;
   const fields = readFields(place, what, 'write {test: ["CMD", "program"], interval: 30s}');
   if (fields === undefined) return undefined;
-  const entries = new Map([...fields.entries].filter(([key]) => !key.startsWith('x-')));
+  const entries = withoutExtensions(fields);
   refuseOthers({ ...fields, entries }, keys);
   if (readAt(entries, 'disable', readFlag) === true) return noHealthcheck;
   const span = (key: string): number | undefined => readAt(entries, key, readSpan);

@@ -13,6 +13,7 @@ import {
   readName,
   readRequired,
   refuseOthers,
+  withoutExtensions,
 } from '../fields.ts';
 import { splitShellWords } from '../shell-words.ts';
 import { isNothing, quote } from '../yaml/yaml-node.ts';
@@ -41,7 +42,7 @@ function readList(place: Place, what: string, context: FileContext): readonly Ho
 function readHook(place: Place, what: string, hint: string, context: FileContext): Hook | undefined {
   const fields = readFields(place, `a hook of ${what}`, hint);
   if (fields === undefined) return undefined;
-  const entries = new Map([...fields.entries].filter(([key]) => !key.startsWith('x-')));
+  const entries = withoutExtensions(fields);
   refuseOthers({ ...fields, entries }, ['command', 'user', 'privileged', 'working_dir', 'environment']);
   const command = readRequired(fields, 'command', readCommand);
   const isPrivileged = readAt(entries, 'privileged', readFlag) === true;

@@ -53,7 +53,7 @@ function silentApps(config: Config, state: ClusterState, apps: ReadonlySet<AppNa
   return [...apps].filter((name) => {
     const app = config.applications[name];
     const node = nodeOf(config, name);
-    if (app === undefined || node === undefined || app.mayEnd !== undefined) return false;
+    if (app === undefined || node === undefined || app.mayEnd === 'job') return false;
     const networks = new Set(networksOf(app).map(({ network }) => network));
     const isCalled = Object.entries(config.deployment).some(
       ([other, placed]) =>

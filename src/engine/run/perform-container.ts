@@ -27,7 +27,7 @@ export async function pullImage(
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
   const has = await client.containers.imageId(action.image, signal);
-  if (has === undefined) await fetchImage(action, client, context, signal);
+  if (has === undefined || action.policy === 'always') await fetchImage(action, client, context, signal);
   await bringSameImage(action, client, context, signal);
   await checkMountpoints(action, client, signal);
 }
@@ -82,6 +82,7 @@ async function fetchImage(
   signal: AbortSignal,
 ): Promise<void> {
   try {
+    if (action.policy === 'never') throw neverPulled(action);
     await client.containers.pull(action.image, progressOf(context), signal);
   } catch (error) {
     const isMissing = error instanceof AppError && error.code === 'image-missing';
@@ -97,6 +98,9 @@ async function fetchImage(
     }
   }
 }
+
+const neverPulled = ({ image, node }: ActionOf<'pull-image'>): AppError =>
+  new AppError('image-missing', `cannot fetch "${printImage(image)}" on "${node}": its pull policy is never`);
 
 const progressOf = (context: StepContext) => (what: string, doneBytes: number, totalBytes?: number) =>
   emitProgress(context, what, doneBytes, totalBytes);

@@ -68,7 +68,8 @@ function pullImage(builder: StepBuilder, input: PlanInput, decision: GroupDecisi
   const has = (candidate: string) => input.reachable.get(candidate)?.images[name] !== undefined;
   const runs = runningImage(input, decision);
   const isOther = runs !== undefined && has(node) && input.reachable.get(node)?.images[name] !== runs.id;
-  if (has(node) && !isOther) return [];
+  const pullsAgain = app.pullPolicy === 'always' && isNewHere(input, decision);
+  if (has(node) && !isOther && !pullsAgain) return [];
   const places = [
     ...decision.stops.map((stop) => stop.node),
     ...decision.tasks.flatMap((task) => (task.work.kind === 'move' ? [task.work.from] : [])),
@@ -82,13 +83,22 @@ function pullImage(builder: StepBuilder, input: PlanInput, decision: GroupDecisi
     image: app.image,
     ...(from === undefined ? {} : { from }),
     ...(runs === undefined ? {} : { id: runs.id }),
+    ...(app.pullPolicy === 'never' || pullsAgain ? { policy: app.pullPolicy } : {}),
     ...(mountpoints.length === 0 ? {} : { mountpoints }),
   } as const;
   const reason = isOther
     ? `${quote(name)} is another image on ${quote(node)} than the one that ${quote(group)} runs with`
-    : `${quote(node)} does not have it`;
+    : has(node)
+      ? `${quote(group)} gets a new container, and its pull policy is always`
+      : `${quote(node)} does not have it`;
   return [builder.add({ action, reason, group })];
 }
+
+/** True for a container that is made, and not for one that is started again or that comes from another node. */
+const isNewHere = (input: PlanInput, decision: GroupDecision): boolean => {
+  const own = containersOf(input, decision.group);
+  return own.every(({ node }) => node === decision.node) && (own.length === 0 || stopsHere(decision));
+};
 
 /** The image that it runs with on another node of the same architecture, if the file names that image. */
 function runningImage(

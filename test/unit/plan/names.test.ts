@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Container, ContainerSpec } from '../../../src/model/cluster.ts';
 import type { Application } from '../../../src/model/config.ts';
+import type { NameTable } from '../../../src/model/name-table.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import {
   aCluster,
@@ -107,6 +108,66 @@ describe('names', () => {
     const tables = steps.flatMap(({ action }) => (action.kind === 'replace-network' ? [action.names?.entries] : []));
     expect(tables.at(-1)?.find(({ application }) => application === 'web')?.address).toBe(address);
     expect(tables[0]?.some(({ deployment }) => deployment === 'other')).toBe(true);
+  });
+
+  it('lead to a port that only the program knows, by a change of the tables alone', () => {
+    const hidden = { port: 8000, protocol: 'tcp' } as const;
+    const config = aConfig([web], { a: ['web'], b: [] });
+    const before = makePlan(config, aCluster(onNode('a', { ...ready, containers: [named(web)] }), onNode('b', ready)));
+    const tableOf = (plan: typeof before, node: string) =>
+      plan.steps.flatMap(({ action }) =>
+        action.kind === 'replace-network' && action.node === node ? [action.names] : [],
+      )[0];
+    const listening = [named(web, { listens: [{ port: 8080, protocol: 'tcp' }, hidden] })];
+    const nodesWith = (names: (node: string) => NameTable | undefined) =>
+      aCluster(
+        onNode('a', { network: { names: names('a') ?? noNames }, containers: listening }),
+        onNode('b', { network: { names: names('b') ?? noNames } }),
+      );
+    const plan = makePlan(
+      config,
+      nodesWith((node) => tableOf(before, node)),
+    );
+    expect(plan.steps.map(({ action }) => action.kind)).toEqual(['replace-network', 'replace-network']);
+    expect(tableOf(plan, 'b')?.entries[0]?.ports).toEqual([
+      { ...hidden, meshPort: expect.any(Number), isLearned: true },
+      { port: 8080, protocol: 'tcp', meshPort: 80 },
+    ]);
+    // It stays when the program has closed it for a moment.
+    listening[0] = named(web);
+    const after = makePlan(
+      config,
+      nodesWith((node) => tableOf(plan, node)),
+    );
+    expect(after.steps).toEqual([]);
+    // A new container has it from the start, and Docker publishes it.
+    const elsewhere = makePlan(
+      { ...config, deployment: { a: [], b: ['web'] } },
+      nodesWith((node) => tableOf(plan, node)),
+    );
+    const started = elsewhere.steps.flatMap(({ action }) =>
+      action.kind === 'start-container' ? [action.spec] : [],
+    )[0];
+    expect(started?.names?.ports[0]).toEqual(tableOf(plan, 'b')?.entries[0]?.ports[0]);
+    // What a container has learned is no reason to replace it, nor what the files name of it since.
+    const moved = aContainer(web, 'b', { spec: started as ContainerSpec });
+    const exposed = { ...web, exposes: [hidden] };
+    const there = aCluster(onNode('a', ready), onNode('b', { ...ready, containers: [moved] }));
+    for (const app of [web, exposed]) {
+      const { steps } = makePlan(aConfig([app], { a: [], b: ['web'] }), there);
+      expect(steps.filter(({ action }) => action.kind === 'stop-container')).toEqual([]);
+    }
+  });
+
+  it('lead to no port of a program that a single node has, and to at most 16 that only programs know', () => {
+    const listens = Array.from({ length: 40 }, (_, at) => ({ port: 9000 + at, protocol: 'tcp' as const }));
+    const containers = [named(web, { listens })];
+    const entriesOf = (...nodes: ReturnType<typeof onNode>[]) =>
+      makePlan(aConfig([web], { a: ['web'] }), aCluster(...nodes)).steps.flatMap(({ action }) =>
+        action.kind === 'replace-network' ? (action.names?.entries ?? []) : [],
+      );
+    expect(entriesOf(onNode('a', { ...ready, containers }))[0]?.ports).toHaveLength(1);
+    expect(entriesOf(onNode('a', { ...ready, containers }), onNode('b', ready))[0]?.ports).toHaveLength(17);
   });
 
   it('say in plain words why a container is made again', () => {

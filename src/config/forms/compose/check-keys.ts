@@ -1,12 +1,9 @@
 import { suggest } from '../../did-you-mean.ts';
-import { complainAtKey, entriesOf, listKeys, type Place } from '../../fields.ts';
+import { complainAtKey, entriesOf, isExtension, listKeys, type Place } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';
 import { composeKeys, type KeyRule, type KeyRules, type KeySection } from './keys.ts';
 
 const rulesOf = (section: KeySection): KeyRules => composeKeys[section];
-
-/** Keys that any mapping may have, which mean nothing. */
-const isExtension = (key: string): boolean => key.startsWith('x-');
 
 /** The keys of a section that readers read. */
 export const knownKeys = (section: KeySection): readonly string[] =>

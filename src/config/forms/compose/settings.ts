@@ -19,12 +19,12 @@ import type { ComposeArea, ComposeService } from './service.ts';
 export const settingsArea: ComposeArea = {
   read: (service, draft) => {
     const { entries, file } = service;
-    checkPullPolicy(service);
     const { options } = readOptions(askedFor(service), file.context);
     const own = {
       ...draft,
       ...readSettings('compose', entries, readers),
       ...addLabelFiles(service, options),
+      ...readPullPolicy(service),
       ...(secretKeys.some((key) => isFromVariables(entries.get(key))) ? { hidesCommand: true as const } : {}),
     };
     if (own.entrypoint?.length === 0 && own.command?.length === 0) complainOfNothing(service);
@@ -93,17 +93,22 @@ function addLabelFiles(
   return { options: { ...options, labels: sealOption(labels) } };
 }
 
-const pullPolicy = /^(?:missing|if_not_present|always|never|build|refresh|daily|weekly|every_(?:[0-9]+[wdhms])+)$/;
+const otherPolicy = /^(?:missing|if_not_present|refresh|daily|weekly|every_(?:[0-9]+[wdhms])+)$/;
 
-function checkPullPolicy({ entries }: ComposeService): void {
+function readPullPolicy({ entries }: ComposeService): Pick<Draft, 'pullPolicy'> {
   const place = entries.get('pull_policy');
-  if (place?.node.kind !== 'scalar') return;
+  if (place?.node.kind !== 'scalar') return {};
   const { source } = place.node;
-  if (!pullPolicy.test(source)) {
-    complain(place, `${quote(source)} is not a pull policy`, 'use missing, or leave it out');
+  if (source === 'always' || source === 'never') return { pullPolicy: source };
+  if (source === 'build') {
+    const hint = 'build and push the image, then use missing';
+    complain(place, '"pull_policy": drover builds no images', hint);
+  } else if (!otherPolicy.test(source)) {
+    complain(place, `${quote(source)} is not a pull policy`, 'use missing, always or never');
   } else if (source !== 'missing' && source !== 'if_not_present') {
-    noteKey(place, 'drover pulls an image where a node does not have it; a new tag or digest gets a newer one');
+    noteKey(place, 'drover pulls an image where a node does not have it; use always for every new container');
   }
+  return {};
 }
 
 function readRestart(place: Place): RestartPolicy | undefined {

@@ -113,6 +113,8 @@ describe('work that may end', () => {
     ['ports: ["80:80"]', undefined],
     ['restart: "no", ports: ["80:80"]', 'alone'],
     ['restart: on-failure, ports: ["80:80"]', undefined],
+    ['expose: ["80"]', undefined],
+    ['restart: on-failure, expose: ["80"]', undefined],
     ['healthcheck: {test: [CMD, a]}', undefined],
     ['healthcheck: {disable: true}', 'alone'],
   ])('in Compose: {%s}', (parts, wanted) => {

@@ -124,12 +124,14 @@ describe('settings of a Compose service', () => {
     ['mem_swappiness: 0', { options: { mem_swappiness: 0 } }],
     ['dns: 1.1.1.1', { options: { dns: ['1.1.1.1'] } }],
     ['tty: "yes", scale: 1', { options: { tty: true } }],
+    ['pull_policy: never', { pullPolicy: 'never' }],
+    ['pull_policy: always', { pullPolicy: 'always' }],
     ['environment: {A: true, B: 1.50}', { environment: { A: 'true', B: '1.50' } }],
   ])('reads %s', (fields, wanted) => expect(app(fields)).toMatchObject(wanted));
 
   it.each([
     'network_mode: bridge',
-    'pull_policy: always',
+    'pull_policy: daily',
     'deploy: {mode: global}',
     'cpu_count: 2',
     'isolation: default',
@@ -162,6 +164,7 @@ describe('settings of a Compose service', () => {
     ['extra_hosts: [a]', 'is not of the form name=address'],
     ['restart: sometimes', 'is not a restart policy'],
     ['pull_policy: sometimes', 'is not a pull policy'],
+    ['pull_policy: build', 'drover builds no images'],
   ])('refuses %s', (fields, message) => {
     expect(complaints(service(fields)).join('\n')).toContain(message);
   });
