@@ -6,7 +6,7 @@ import { AppError } from '../../model/errors.ts';
 import type { HeldPort, NameTable } from '../../model/name-table.ts';
 import { parseNames, printNames } from '../../node/network/name-files.ts';
 import { byPort, canonicalAddress, renderRules } from '../../node/network/proxy-rules.ts';
-import { isServed } from './containers.ts';
+import { isServed } from './served.ts';
 import { ours } from './streams.ts';
 import type { MemoryMachine } from './types.ts';
 import { call, type MemoryWorld, machineOf, startCall, wait } from './world.ts';
