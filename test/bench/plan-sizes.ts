@@ -2,10 +2,10 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/model/config.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { statusOf } from '../../src/view/status.ts';
-import { aLargeCluster, drained } from '../support/scale.ts';
+import { aLargeCluster, drained, withNames } from '../support/scale.ts';
 
 /** What `measureWork` can measure. */
-export const works = ['validate', 'nothing', 'status', 'drain'] as const;
+export const works = ['validate', 'nothing', 'names', 'status', 'drain'] as const;
 export type Work = (typeof works)[number];
 
 /** Processor time in milliseconds, and bytes of memory. */
@@ -59,7 +59,8 @@ function timeOf(act: () => unknown): { readonly ms: number; readonly result: unk
 }
 
 function prepare(work: Work, nodes: number): () => unknown {
-  const { config, state } = aLargeCluster(nodes);
+  const large = aLargeCluster(nodes);
+  const { config, state } = work === 'names' ? withNames(large) : large;
   if (work === 'validate') {
     const files = filesOf(config);
     return () => {

@@ -14,10 +14,11 @@ const HELP = 'Usage: npm run bench:plan [-- --sizes NODES,…] [--runs N] [--no-
 const MB = 1e6;
 /** Upper bounds at 1,000 nodes, in milliseconds. */
 const goals: Readonly<Partial<Record<Work, number>>> = { validate: 400, nothing: 150, drain: 500 };
-const works: readonly Work[] = ['validate', 'nothing', 'status', 'drain'];
+const works: readonly Work[] = ['validate', 'nothing', 'names', 'status', 'drain'];
 const titles: Readonly<Record<Work, string>> = {
   validate: 'read and validate the files',
   nothing: 'plan, nothing to do',
+  names: 'plan, nothing to do, with names',
   status: 'status',
   drain: 'plan, one node drained',
 };

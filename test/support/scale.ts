@@ -1,5 +1,6 @@
 import type { BootPeer, ClusterState } from '../../src/model/cluster.ts';
 import type { Application, Config, NodeName } from '../../src/model/config.ts';
+import type { NameEntry } from '../../src/model/name-table.ts';
 import {
   aCluster,
   aConfig,
@@ -51,6 +52,38 @@ export function aLargeCluster(nodes: number): { readonly config: Config; readonl
     ),
   );
   return { config, state };
+}
+
+/** The same cluster, where every application is reached by name: each node has an entry for each. */
+export function withNames({ config, state }: ReturnType<typeof aLargeCluster>): ReturnType<typeof aLargeCluster> {
+  const [resolver, range] = ['198.19.0.1', '198.18.0.0/15'];
+  const placed = Object.entries(config.deployment).flatMap(([node, apps]) => apps.map((app) => ({ node, app })));
+  const all = placed
+    .sort((a, b) => (a.app < b.app ? -1 : 1))
+    .map(({ node, app }, index) => {
+      const address = `198.18.${(index + 1) >> 8}.${(index + 1) & 255}`;
+      const ports = (config.applications[app]?.ports ?? []).map(({ internal: port, protocol, external: meshPort }) => ({
+        port,
+        protocol,
+        meshPort,
+      }));
+      const networks = [{ network: 'default', names: [app] }];
+      const own: NameEntry = { deployment: config.name, application: app, address, networks, ports };
+      return { node, app, own, others: { ...own, at: node } };
+    });
+  const byApp = new Map(all.map((one) => [one.app, one.own]));
+  const resolvers = [{ deployment: config.name, address: resolver, networks: ['default'] }];
+  const nodes = Object.entries(state.nodes).map(([name, seen]) => {
+    if (seen.status !== 'reachable') return [name, seen] as const;
+    const containers = seen.facts.containers.map((one) => {
+      const { address = '', ports = [] } = byApp.get(one.application ?? '') ?? {};
+      return { ...one, spec: { ...one.spec, names: { address, mesh: name, ports, resolver } } };
+    });
+    const entries = all.map(({ node, own, others }) => (node === name ? own : others));
+    const network = { ...seen.facts.network, names: { ranges: [range], entries, resolvers } };
+    return [name, { ...seen, facts: { ...seen.facts, containers, network } }] as const;
+  });
+  return { config, state: { ...state, nodes: Object.fromEntries(nodes) } };
 }
 
 /** Peers in the order in which they are read from a node. */

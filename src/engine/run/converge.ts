@@ -90,6 +90,7 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     tables: createSemaphores(1),
     fills: createSemaphores(1),
     released: new Map(),
+    answered: new Map(),
     sent: receipts.sent,
     waited: receipts.waited,
     warn: ({ app, text, wasKilled }) => {

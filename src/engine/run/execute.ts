@@ -41,7 +41,7 @@ export async function execute(plan: Plan, context: RunContext, signals: RunSigna
     stoppedAt: new Map(),
     graces: new Map(),
     plan,
-    known: createKnown(context.now),
+    known: createKnown(context.now, context.answered),
     prepared: new Map(),
   };
   const outcomes = new Map<StepId, Promise<StepOutcome>>();

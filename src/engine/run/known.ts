@@ -43,7 +43,7 @@ export interface ReleasedVolume {
 /** A node keeps the lock of a silent run for 30 s. Until then no other run can have changed anything. */
 const freshMs = 20_000;
 
-export function createKnown(now: () => number): Known {
+export function createKnown(now: () => number, answered: Known['answered'] = new Map()): Known {
   const copies = new Map<string, Volume>();
   const places = new Map<string, { readonly at: number; readonly mounted: Mounted }>();
   const keyOf = (node: NodeName, volume: VolumeId): string => `${node} ${volume}`;
@@ -62,6 +62,6 @@ export function createKnown(now: () => number): Known {
     readyAt: new Map(),
     containers: new Map(),
     imagePorts: new Map(),
-    answered: new Map(),
+    answered,
   };
 }

@@ -5,6 +5,7 @@ import type { Plan } from '../../model/plan.ts';
 import { movesWith } from '../../model/shared-volumes.ts';
 import { keepGroups } from '../../plan/keep-groups.ts';
 import { makePlan } from '../../plan/make-plan.ts';
+import { meshChecks } from '../../plan/names/desired.ts';
 import { externalPorts } from '../../plan/ports.ts';
 import { createStepBuilder, type StepBuilder } from '../../plan/steps/step-builder.ts';
 import type { Interrupted } from './execute.ts';
@@ -151,7 +152,9 @@ function addReturn(
   });
   const action = { kind: 'start-container', node, spec, ...defined({ shared }) } as const;
   const start = builder.add({ action, after: ready, reason, group: app });
-  const check = { kind: 'check-container', node, app, ports: externalPorts(spec) } as const;
+  const named = meshChecks(spec);
+  const ports = { ports: externalPorts(spec), ...(named.length === 0 ? {} : { named }) };
+  const check = { kind: 'check-container', node, app, ...ports } as const;
   builder.add({ action: check, after: [start], reason, group: app });
 }
 

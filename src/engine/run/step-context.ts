@@ -23,6 +23,8 @@ export interface RunContext {
   readonly fills: (node: NodeName) => Semaphore;
   /** Releases of this run: an acquire may rely on them when the source has become unreachable. */
   readonly released: Map<VolumeId, ReleasedVolume>;
+  /** By application: which of its ports by name accepted before this run stopped it, as `5432/tcp`. Absent: none is known. */
+  readonly answered?: Known['answered'];
   readonly sent: (sent: SentStream) => void;
   /** Reports when new connections began to wait in this step, or were let in again. */
   readonly waited?: (step: StepId, at: number) => void;

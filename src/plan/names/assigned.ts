@@ -9,7 +9,7 @@ import {
   parseNameRange,
   resolverPart,
 } from '../../model/name-range.ts';
-import { meshPorts, type NamedPort, type Resolver } from '../../model/name-table.ts';
+import { meshPorts, type NamedPort, type NameEntry, type Resolver } from '../../model/name-table.ts';
 import { isDescribedApp } from '../deployment-view.ts';
 import { compareText } from '../lists.ts';
 import { type PlanInput, perInput } from '../plan-input.ts';
@@ -101,6 +101,7 @@ const claims = perInput((input): Claims => {
     if (isOwn(input, deployment, app)) own.push({ ...claim, app });
     else others.push({ ...claim, key: keyOf(deployment ?? '', app) });
   };
+  const isNew = createIsNew();
   for (const [node, facts] of seenNodes(input)) {
     for (const container of facts.containers) {
       const { names } = container.spec;
@@ -111,11 +112,41 @@ const claims = perInput((input): Claims => {
       const deployment = container.application === undefined ? container.deployment : input.config.name;
       add(deployment, app, { address: names.address, ports: names.ports, rank });
     }
-    for (const { deployment, application, address, ports: of } of facts.network.names?.entries ?? [])
-      add(deployment, application, { address, ports: of, rank: 3 });
+    for (const entry of facts.network.names?.entries ?? []) {
+      if (isNew(entry))
+        add(entry.deployment, entry.application, { address: entry.address, ports: entry.ports, rank: 3 });
+    }
   }
   return { own: own.sort((a, b) => a.rank - b.rank || compareText(a.app, b.app)), others };
 });
+
+/**
+ * True for an entry with another address or other ports than the earlier ones of its application. Every node has the same
+ * entries: what they claim is kept and sorted once, not once for each node.
+ */
+function createIsNew(): (entry: NameEntry) => boolean {
+  const known = new Map<DeploymentName, Map<AppName, NameEntry[]>>();
+  return (entry) => {
+    const byApp = known.get(entry.deployment) ?? new Map<AppName, NameEntry[]>();
+    known.set(entry.deployment, byApp);
+    const earlier = byApp.get(entry.application);
+    if (earlier === undefined) byApp.set(entry.application, [entry]);
+    else if (earlier.some((one) => one.address === entry.address && samePorts(one.ports, entry.ports))) return false;
+    else if (earlier.length < mostCompared) earlier.push(entry);
+    return true;
+  };
+}
+
+/** A node may report any number of entries for one application: the later ones are not compared. */
+const mostCompared = 8;
+
+const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean =>
+  a === b ||
+  (a.length === b.length &&
+    a.every(({ port, protocol, meshPort }, at) => {
+      const other = b[at];
+      return port === other?.port && protocol === other.protocol && meshPort === other.meshPort;
+    }));
 
 const rankOf = (input: PlanInput, node: NodeName, app: AppName, container: Container): Claim['rank'] =>
   input.placement.get(app) === node ? 0 : isActive(container) ? 1 : 2;

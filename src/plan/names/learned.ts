@@ -22,7 +22,7 @@ const seenPorts = perInput((input): ReadonlyMap<AppName, ReadonlyMap<string, Exp
   if (input.nodes.length < 2) return byApp;
   const own = [...input.reachable.values()].flatMap(({ containers, network }) => {
     for (const { deployment, application, at, ports } of network.names?.entries ?? [])
-      if (deployment === input.config.name && at === undefined) add(application, learned(ports));
+      if (at === undefined && deployment === input.config.name) add(application, learned(ports));
     return containers.flatMap((one) => (one.managed && one.application !== undefined ? [one] : []));
   });
   for (const { application = '', spec } of own) add(application, learned(spec.names?.ports ?? []));

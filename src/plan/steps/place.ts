@@ -1,4 +1,5 @@
 import type { ContainerSpec } from '../../model/cluster.ts';
+import type { Application } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import type { NamedPort } from '../../model/name-table.ts';
 import { printImage } from '../../model/names.ts';
@@ -46,8 +47,11 @@ function checkAgain(
   after: readonly StepId[],
 ): StepId {
   const ports = app === undefined ? [] : externalPorts(app);
+  const here = containersOf(input, group).find((one) => one.node === node)?.container;
+  const named = here === undefined ? [] : declaredNames(app, here.spec);
   const until = untilDone(input, group);
-  const action = { kind: 'check-container', node, app: group, ports, ...until } as const;
+  const asked = { ports, ...(named.length === 0 ? {} : { named }), ...until };
+  const action = { kind: 'check-container', node, app: group, ...asked } as const;
   const reason = 'until' in until ? othersWait : 'it has not answered since it was started';
   return builder.add({ action, after, reason, group });
 }
@@ -182,7 +186,10 @@ function startContainer(
  * The ports that answer only by name: those that the file exposes, and when it changes its place those of its image too,
  * because clients wait for the ones that answered before.
  */
-function checkedNames({ app, hold }: GroupDecision, spec: ContainerSpec): readonly NamedPort[] {
+const checkedNames = ({ app, hold }: GroupDecision, spec: ContainerSpec): readonly NamedPort[] =>
+  hold ? meshChecks(spec) : declaredNames(app, spec);
+
+function declaredNames(app: Application | undefined, spec: ContainerSpec): readonly NamedPort[] {
   const declared = new Set(app === undefined ? [] : containerPorts(app).map(portText));
-  return meshChecks(spec).filter((port) => hold || declared.has(portText(port)));
+  return meshChecks(spec).filter((port) => declared.has(portText(port)));
 }

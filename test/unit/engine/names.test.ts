@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Config, NodeName } from '../../../src/model/config.ts';
 import { defined } from '../../../src/model/defined.ts';
+import { AppError } from '../../../src/model/errors.ts';
 import type { MemoryImage, MemorySeed } from '../../../src/simulation/memory/types.ts';
 import { aConfig, aMount, anApplication, noNames, tcp } from '../../builders.ts';
 import { createScene, signal } from '../../fakes/scene.ts';
@@ -67,6 +68,33 @@ describe('an application that is reached by name alone', () => {
     await scene.engine.converge(signal);
     expect(scene.cluster.connectByName('n1', 'stranger', 'db', port)).toBe('unknown');
     expect(scene.cluster.connectByName('n1', 'client-n1', 'stranger', port)).toBe('unknown');
+  });
+});
+
+describe('an application that is reached by name alone, and whose new volume cannot be had', () => {
+  it('is waited for at its ports when it goes back to its earlier container', async () => {
+    const scene = createScene({ seed, config: dbOn('n1') });
+    await scene.engine.converge(signal);
+    const more = { ...db, volumes: [aMount('ds-db'), aMount('ds-new')] };
+    const config = dbOn('n1');
+    scene.setConfig({ ...config, revision: 'more', applications: { ...config.applications, db: more } });
+    let isStopped = false;
+    scene.cluster.intercept(({ operation, phase, node }) => {
+      if (operation === 'containers.stop' && node === 'n1' && phase === 'after') isStopped = true;
+      // The new container never comes: the one before does.
+      if (operation === 'containers.create' && phase === 'before' && isStopped) {
+        isStopped = false;
+        throw new AppError('docker-failed', 'cannot create "drover-db"');
+      }
+    });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed' });
+    const checks = scene.events.flatMap((event) =>
+      event.type === 'plan-made'
+        ? event.plan.steps.flatMap(({ action }) => (action.kind === 'check-container' ? [action] : []))
+        : [],
+    );
+    expect(checks.at(-1)).toMatchObject({ app: 'db', named: [{ port: 5432 }] });
+    expect(scene.cluster.connectByName('n2', 'client-n2', 'db', port)).toBe('accepted');
   });
 });
 

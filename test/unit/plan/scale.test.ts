@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { statusOf } from '../../../src/view/status.ts';
-import { aLargeCluster, drained } from '../../support/scale.ts';
+import { aLargeCluster, drained, withNames } from '../../support/scale.ts';
 
 /** Processor time of the quickest of three runs, in milliseconds: other processes of the machine do not count. */
 function cpuMs(work: () => unknown): number {
@@ -35,6 +35,11 @@ describe('ten times as many nodes and applications', () => {
   it('are planned in little more than ten times the time, with nothing to do', () => {
     expect(makePlan(large.config, large.state)).toMatchObject({ steps: [], blocked: [], notes: [] });
     compare('plan, nothing to do', ({ config, state }) => makePlan(config, state));
+  });
+
+  it('have nothing to do where all of them are reached by name', () => {
+    const { config, state } = withNames(small);
+    expect(makePlan(config, state)).toMatchObject({ steps: [], blocked: [], notes: [] });
   });
 
   it('are planned in little more than ten times the time, with a node to be drained', () => {
