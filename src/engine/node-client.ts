@@ -80,6 +80,11 @@ export interface NodeClient {
    * shorter time. Changes nothing and never throws.
    */
   prepareSwitch(side: 'old' | 'new', signal: AbortSignal): Promise<void>;
+  /**
+   * Waits until no client has a connection to the application's container any more, at most so long. Returns how many are
+   * left; 0 where there is no container with a network of its own.
+   */
+  drain(app: AppName, waitMs: number, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -52,7 +52,13 @@ export interface ActionArgs {
    * is gone, the node starts it again after timeouts.switchMs, provided that it still owns all these volumes. Settling
    * the volumes removes the container.
    */
-  'stop-container': { readonly node: NodeName; readonly app: AppName; readonly unlessReleased?: readonly VolumeId[] };
+  'stop-container': {
+    readonly node: NodeName;
+    readonly app: AppName;
+    readonly unlessReleased?: readonly VolumeId[];
+    /** Its clients follow it elsewhere already: first the connections that they still have here may end. */
+    readonly drains?: true;
+  };
   /** Unmount (the proof that no process writes), set the role frozen, take the final snapshot. */
   'freeze-volume': { readonly node: NodeName; readonly volume: VolumeId };
   /** Send the last changes. Afterwards the final snapshot is the newest one on both nodes, by guid. */

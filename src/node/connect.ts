@@ -13,6 +13,7 @@ import { createNodeDoctor } from './doctor/examine-node.ts';
 import { createFailoverReceipts } from './failover-receipts.ts';
 import type { Fence } from './fence.ts';
 import { createFigures } from './figures.ts';
+import { drainContainer } from './network/drain.ts';
 import { canonicalAddress } from './network/proxy-rules.ts';
 import { replaceScript } from './network/proxy-scripts.ts';
 import { createNetworkControl } from './network/proxy-table.ts';
@@ -108,6 +109,7 @@ export function createNodeClient(
     failovers: createFailoverReceipts(connection),
     doctor: createNodeDoctor({ connection, pool: settings.pool, root: volumes.root, meshAddress }),
     prepareSwitch: (side, signal) => connection.prepare(switchScripts[side], signal),
+    drain: (app, waitMs, signal) => drainContainer(connection, app, waitMs, signal),
     close: () => connection.close(),
   };
 }

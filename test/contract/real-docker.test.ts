@@ -297,6 +297,23 @@ rm -rf "$dir"`;
       await connection.run(['docker', 'rm', '-f', 'drover-contract-theirs']);
     });
 
+    test('a drain waits for the requests that clients have sent, and for no longer than it may', async () => {
+      const application = 'contract-drain';
+      const client = createNodeClient(connection, patientSettings, connection.remote.address);
+      expect(await client.drain(application, 60_000, signal)).toBe(0);
+      const server = 'printf "#!/bin/sh\\nsleep 3; echo done" >/slow; chmod +x /slow; exec nc -ll -p 80 -e /slow';
+      await runtime.create({ ...fixed, application, ...shell(server) }, {}, signal);
+      await runtime.start(application, signal);
+      const ask = `address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' drover-${application})
+for _ in $(seq 100); do exec 3<>/dev/tcp/$address/80 && break; sleep 0.1; done; echo asked; cat <&3`;
+      const answer = connection.run(['bash', '-c', ask]);
+      const began = async (): Promise<boolean> => (await client.drain(application, 0, signal)) === 1;
+      await expect.poll(began, { timeout: 60_000, interval: 100 }).toBe(true);
+      expect(await client.drain(application, 60_000, signal)).toBe(0);
+      expect((await answer).stdout).toBe('asked\ndone\n');
+      await remove(application);
+    });
+
     test("a port that is taken is Docker's refusal, in its words", async () => {
       const first: ContainerSpec = {
         ...fixed,

@@ -21,7 +21,9 @@ export interface DemoOptions extends ScreenFlags {
 }
 
 const first = 'SIMULATION: three nodes in memory; no machine, no Docker and no ZFS is touched.';
-const last = 'SIMULATION: none of this was real. For real nodes: `npm start` (Linux, root) or `vagrant up`.';
+const last =
+  'SIMULATION: none of this was real. For real nodes: `npm start` (Linux, root) or `vagrant up`. ' +
+  'If you have a Compose file: `drover init` in its folder.';
 
 const readMs = 900;
 

@@ -8,7 +8,7 @@ import {
 } from '../../model/cluster.ts';
 import type { AppName, Config, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
 import { SealedContent } from '../../model/container/sealed-content.ts';
-import { AppError } from '../../model/errors.ts';
+import { AppError, isAbort } from '../../model/errors.ts';
 import { printImage } from '../../model/names.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import type { Sharers } from '../../model/shared-volumes.ts';
@@ -156,6 +156,7 @@ export async function stopContainer(
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
   const graceMs = stopGraceMs(context, action);
+  if (action.drains === true) await drain(client, action.app, Math.min(graceMs, longestDrainMs), context, signal);
   let reportExit: () => void = () => undefined;
   const hasExited = new Promise<void>((resolve) => {
     reportExit = resolve;
@@ -186,6 +187,26 @@ function reportEnd(
   const line = `"${app}" ${how}`;
   context.emit({ type: 'step-output', step: context.step, line });
   if (killed) context.warn?.({ app, text: `${line}: give it a longer stop_grace_period`, wasKilled: true });
+}
+
+/** The longest wait for connections that are still open, in milliseconds. Some, such as those of a pool, never end. */
+const longestDrainMs = 10_000;
+
+/** Its clients are answered elsewhere already, so waiting here costs them nothing. */
+async function drain(
+  client: NodeClient,
+  app: AppName,
+  waitMs: number,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const left = await client.drain(app, waitMs, signal).catch((error: unknown) => {
+    if (signal.aborted || isAbort(error)) throw error;
+    return 0;
+  });
+  if (left === 0) return;
+  const line = `"${app}" still has ${left} open ${left === 1 ? 'connection' : 'connections'} after ${waitMs / 1000} s`;
+  context.emit({ type: 'step-output', step: context.step, line });
 }
 
 /** Removes the container that a move has stopped on the old node, after its volumes were released. */

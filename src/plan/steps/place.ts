@@ -131,7 +131,7 @@ function holdPorts(builder: StepBuilder, input: PlanInput, decision: GroupDecisi
 
 /**
  * Stops the old container of an application that started first, after the new one answers and the clients have
- * followed.
+ * followed: its stop waits for the connections that are still open.
  */
 export function stopReplaced(builder: StepBuilder, decision: GroupDecision, after: readonly StepId[]): StepId[] {
   return decision.startsFirst ? stopContainers(builder, decision, after, []) : [];
@@ -149,7 +149,8 @@ function stopContainers(
     const needsGate = decision.start !== undefined || decision.startsFirst;
     const after = [...(needsGate ? gate : []), ...(restart ? needed : [])];
     const keep = unlessReleased === undefined ? {} : { unlessReleased };
-    const action = { kind: 'stop-container', node, app, ...keep } as const;
+    const drains = decision.startsFirst ? { drains: true as const } : {};
+    const action = { kind: 'stop-container', node, app, ...keep, ...drains } as const;
     return builder.add({ action, after, reason, group: decision.group, ...(restart ? { rank: rank.restart } : {}) });
   });
 }

@@ -185,6 +185,8 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
     },
     doctor: createMemoryDoctor(world, node),
     prepareSwitch: async () => undefined,
+    // No client in memory keeps a connection.
+    drain: async () => 0,
     close: async () => {},
   };
 }

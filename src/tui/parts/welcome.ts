@@ -109,6 +109,7 @@ function samplesHead(input: ScreenInput, size: Size): readonly Row[] {
     ...exampleRows(size),
     ...gap,
     [span('Put "web" in the other list, save: it and its data move.')],
+    ...(isTall ? [[span('Or bring your own: drover runs a compose.yaml as it is.')]] : []),
     ...gap,
   ];
 }

@@ -63,6 +63,25 @@ describe('an application that is reached by name alone', () => {
     expect(clientIds()).toEqual(before);
   });
 
+  it('is never held where its file exposes the port and it has no volume: it starts before it stops', async () => {
+    const page = anApplication('db', { exposes: [port] });
+    const on = (node: NodeName) => {
+      const placed = nodes.map((one) => [one, [`client-${one}`, ...(one === node ? ['db'] : [])]] as const);
+      return aConfig([...clients, page], Object.fromEntries(placed), { revision: `page-on-${node}` });
+    };
+    const scene = createScene({ seed, config: on('n1') });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    scene.setConfig(on('n2'));
+    const during = new Set<string>();
+    scene.cluster.intercept(() => {
+      for (const node of nodes) during.add(scene.cluster.connectByName(node, `client-${node}`, 'db', port));
+    });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    scene.cluster.intercept(undefined);
+    expect([...during]).toEqual(['accepted']);
+    expect(scene.cluster.facts('n1').containers.some(({ application }) => application === 'db')).toBe(false);
+  });
+
   it('is unknown to an application that shares no network with it', async () => {
     const scene = createScene({ seed, config: dbOn('n1') });
     await scene.engine.converge(signal);

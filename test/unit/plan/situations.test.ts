@@ -154,11 +154,16 @@ describe('moving', () => {
       const container = aContainer(page, 'a', { imageDefaults: exposed });
       const state = aCluster(onNode('a', { containers: [container] }), onNode('b', { images: ['acme/page:1'] }));
       const { steps } = makePlan(aConfig([page], { a: [], b: ['page'] }), state);
-      const kinds = steps.map(({ action }) => action.kind);
-      return kinds.filter((kind) => kind === 'stop-container' || kind === 'check-container');
+      return steps.flatMap(({ action }) =>
+        action.kind === 'stop-container'
+          ? [action.drains === true ? 'drain and stop' : 'stop']
+          : action.kind === 'check-container'
+            ? ['check']
+            : [],
+      );
     };
-    expect(movesWith([{ port: 8000, protocol: 'tcp' }])).toEqual(['check-container', 'stop-container']);
-    expect(movesWith(undefined)).toEqual(['stop-container', 'check-container']);
+    expect(movesWith([{ port: 8000, protocol: 'tcp' }])).toEqual(['check', 'drain and stop']);
+    expect(movesWith(undefined)).toEqual(['stop', 'check']);
   });
 
   it('never runs two copies of an application without ports', () => {
