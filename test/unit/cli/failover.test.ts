@@ -55,8 +55,8 @@ describe('drover failover', () => {
     expect(await made.read('deployment.yml')).toContain(`${n2}: [db]`);
   });
 
-  it('cuts the node off with the fence of drover.yml once for all of its applications, then reseeds it', async () => {
-    const made = await lostWorld(', fence: "echo cut >>cuts; exit 7"');
+  it('runs the fence of drover.yml, or the one that is given, for all applications of a node; then the node is reseeded', async () => {
+    const made = await lostWorld(', fence: "echo no outlet; exit 7"');
     const failed = await made.drover('failover', '--node', 'node1', '--accept-loss', '1h');
     expect([failed.code, failed.err]).toEqual([64, expect.stringContaining('exited with 7')]);
     const done = await made.drover('failover', '--node', 'node1', '--accept-loss', '1h', '--fenced-by', 'true');
