@@ -457,8 +457,26 @@ epochs=$(cat <<'END'
 # With `datasets` also the DATASET and the NODES that may have copies: their ids, "-" for none, "?" for any. A "?"
 # before an id: that node only claims a copy. It gets answers, and its own are not asked for.
 # With `peer ID` only the volumes that the node with that id may have copies of: the answer to its question at boot.
-# Peers ask as user drover-peer; no rights are needed. What they ask for is never read: their keys say who they are.
+# Peers ask as user drover-peer; no rights are needed. Their keys say who they are. With `peer ID` the word `receive` gives
+# the connection to the service that receives standbys, with the id and the address of the peer before all that it says.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+if [ "${1-}:${SSH_ORIGINAL_COMMAND-}" = peer:receive ]; then
+  exec perl -e '
+    use Socket; $| = 1; $SIG{PIPE} = "IGNORE"; my $s;
+    socket($s, PF_UNIX, SOCK_STREAM, 0) && connect($s, pack_sockaddr_un("/run/drover-receive.sock"))
+      or do { print "refused\tthat node does not receive standbys: run host/provision.sh there\n"; exit 1 };
+    sub out { my ($to, $text) = @_;
+      for (my $o = 0; $o < length $text;) { my $w = syswrite $to, $text, length($text) - $o, $o; defined $w or return 0; $o += $w } 1 }
+    out($s, "@ARGV\n");
+    for (my $open = 1;;) {
+      my $ready = ""; vec($ready, fileno $s, 1) = 1; vec($ready, 0, 1) = 1 if $open;
+      select $ready, undef, undef, undef;
+      if (vec $ready, fileno $s, 1) { sysread($s, my $text, 65536) && out(\*STDOUT, $text) or last }
+      if ($open && vec $ready, 0, 1) {
+        # Who has refused the stream has said why: that is still read.
+        unless (sysread(STDIN, my $text, 131072) && out($s, $text)) { $open = 0; shutdown $s, 1 } } }
+  ' "$2" "${SSH_CONNECTION%% *}"
+fi
 root=$(cat /etc/drover/root-dataset) || exit 1
 facts=$(zfs get -H -r -t filesystem -s local -o name,property,value drover:vol,drover:role,drover:epoch,drover:owner,drover:copies "$root") || exit 1
 marks=$(zfs list -H -r -t snapshot,bookmark -o name "$root") || exit 1
@@ -540,7 +558,8 @@ owned() {
 never_copied() {
   local names
   names=$(zfs list -H -d 1 -t snapshot,bookmark -o name "$2") || return 1
-  [ "$1" = 1 ] && ! grep -q '[@#]drover-' <<<"$names"
+  # Scheduled snapshots are taken without a copy too.
+  [ "$1" = 1 ] && ! grep -v '@drover-auto-' <<<"$names" | grep -q '[@#]drover-'
 }
 mount_own() {
   local failed=0 volume epoch nodes dataset
@@ -988,6 +1007,499 @@ RemainAfterExit=yes
 ExecStart=/usr/local/lib/drover/dead-man --boot
 [Install]
 WantedBy=multi-user.target'
+standby=$(cat <<'END'
+#!/bin/bash
+# standby arm          starts a timer for each volume that this node takes snapshots of or sends, and stops all others
+# standby sync LEAF    one round for the volume whose dataset has this last part: snapshots, and what its standbys lack.
+#                      Does nothing unless this node owns the volume and has mounted it, and no run of drover has it.
+# standby receive      one stream of a peer into a standby; systemd starts it for each connection to its socket
+# standby pause LEAF TOKEN   ends the rounds and streams of the volume here, and keeps them from starting as long as the run
+#                      of drover whose lock has this token has the lock
+# standby 1
+set -uo pipefail
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+etc=/etc/drover rules=/etc/drover/standby run=/run/drover state=/var/lib/drover/standby tag=drover
+umask 077
+me=$(cat $etc/node-id) && root=$(cat $etc/root-dataset) && mkdir -p -m 0700 $run $state || exit 1
+seconds() { local up; read -r up _ </proc/uptime && echo "${up%.*}"; }
+# KIND COLUMN TEXT [COLUMN TEXT]: the lines of the rules that have these texts there, without the kind.
+lines() {
+  [ ! -f $rules ] || kind=$1 a=$3 b=${5-} awk -F '\t' -v at="$2" -v also="${4:-1}" '
+    $1 == ENVIRON["kind"] && ($at "") == (ENVIRON["a"] "") && (also == 1 || ($also "") == (ENVIRON["b"] "")) { sub(/^[^\t]*\t/, ""); print }' $rules
+}
+# VOLUME: the dataset that is this node's copy of it, or nothing; fails where there are two.
+dataset_of() {
+  local found
+  found=$(zfs get -H -r -t filesystem -s local -o name,value drover:vol "$root" |
+    volume=$1 awk -F '\t' '($2 "") == (ENVIRON["volume"] "") { print $1 }') || return 1
+  case $found in *$'\n'*) return 1 ;; esac
+  printf '%s' "$found"
+}
+# DATASET: sets role, owner, epoch, copies, flags and mounted.
+read_facts() {
+  local facts name value source
+  role='' owner='' epoch='' copies='' flags='' mounted=''
+  facts=$(zfs get -Hp -o property,value,source drover:role,drover:owner,drover:epoch,drover:copies,drover:flags,mounted "$1") || return 1
+  while IFS=$'\t' read -r name value source; do
+    case $name:$source in
+      drover:role:local) role=$value ;; drover:owner:local) owner=$value ;; drover:epoch:local) epoch=$value ;;
+      drover:copies:local) copies=$value ;; drover:flags:local) flags=$value ;; mounted:*) mounted=$value ;;
+    esac
+  done <<<"$facts"
+  [[ $epoch =~ ^[0-9]{1,15}$ ]]
+}
+# LEAF: a run of drover that is alive has the volume.
+is_paused() {
+  local token
+  [ -f "$run/paused.$1" ] && IFS= read -r token <"$run/paused.$1" && [ -n "$token" ] && grep -qsF "\"token\":\"$token\"" $run/lock
+}
+# DATASET RETENTION KEPT…: destroys the oldest scheduled snapshots that are too many, and none of those in KEPT.
+prune() {
+  local ds=$1 retention=$2 period count name names
+  shift 2
+  [ "$retention" != - ] || return 0
+  names=$(zfs list -H -d 1 -t snapshot -s createtxg -o name "$ds") || return 1
+  for period in hourly daily weekly monthly; do
+    count=0
+    [[ ,$retention, =~ ,$period=([0-9]{1,4}), ]] && count=${BASH_REMATCH[1]}
+    for name in $(grep -F "@drover-auto-$period-" <<<"$names" | head -n "-$count"); do
+      case " $* " in *" ${name#*@} "*) ;; *) zfs destroy "$name" 2>/dev/null ;; esac
+    done
+  done
+}
+one_line() { tr -s '[:cntrl:]' ' ' | tail -c 300; }
+
+# --- on the owner ---
+is_ours() { read_facts "$ds" && [ "$role:$owner:$mounted" = "owner:$me:yes" ] && ! is_paused "$leaf"; }
+# Sets $list to the nodes of the dataset's record of copies, ? where it is void (src/model/copy-record.ts).
+read_record() {
+  local of upto ids e n one
+  list='?'
+  IFS=: read -r of upto ids <<<"$copies"
+  [[ $of =~ ^[0-9]+$ && $of = "$epoch" && ${ids:-} =~ ^[A-Za-z0-9.,?_-]+$ ]] || return 0
+  [[ $upto = - || $upto =~ ^drover-e([0-9]{1,15})-([0-9]{1,15})$ ]] || return 0
+  e=${BASH_REMATCH[1]-} n=${BASH_REMATCH[2]-}
+  while IFS= read -r one; do
+    [[ $one =~ [@#]drover-e([0-9]{1,15})-([0-9]{1,15})$ ]] || continue
+    [ "$upto" != - ] || return 0
+    if ((10#${BASH_REMATCH[1]} > 10#$e || (10#${BASH_REMATCH[1]} == 10#$e && 10#${BASH_REMATCH[2]} > 10#$n))); then return 0; fi
+  done <<<"$marks"
+  list=$ids
+}
+# Takes the scheduled snapshots that are due, and $name for the standbys. The record has the standbys before there is
+# anything to send, so that the next boot asks them.
+take() (
+  exec 8>$run/set.lock && flock -w 60 8 && is_ours || exit 1
+  marks=$(zfs list -H -d 1 -t snapshot,bookmark -s createtxg -o name "$ds") || exit 1
+  for period in hourly daily weekly monthly; do
+    [[ ,$snapshots, == *,$period=* ]] || continue
+    case $period in hourly) form=%Y%m%dT%H ;; daily) form=%Y%m%d ;; weekly) form=%GW%V ;; monthly) form=%Y%m ;; esac
+    # With the epoch: after a move two nodes may take one in the same hour.
+    stamp=$ds@drover-auto-$period-$(date -u +$form)
+    grep -qF "$stamp-e" <<<"$marks" || zfs snapshot "$stamp-e$epoch" || exit 1
+  done
+  [ "$targets" != - ] || exit 0
+  last=0
+  while IFS= read -r mark; do
+    [[ $mark =~ [@#]drover-e${epoch}-([0-9]{1,15})$ ]] || continue
+    ((10#${BASH_REMATCH[1]} <= last)) || last=$((10#${BASH_REMATCH[1]}))
+  done <<<"$marks"
+  name=drover-e$epoch-$((last + 1))
+  read_record
+  if [ "$list" != '?' ]; then
+    list=$(tr ',' '\n' <<<"${list/#-/},$targets" | grep . | sort -u | paste -sd ,)
+    if [ ${#list} -le 900 ]; then list=$epoch:$name:$list; else list=-; fi
+    zfs set "drover:copies=$list" "$ds" || exit 1
+  fi
+  zfs snapshot "$ds@$name" && printf '%s %s' "$epoch" "$name"
+)
+# TARGET: what is known of the standby there.
+read_sent() {
+  got='' got_guid=- got_at=- bytes=- pending=-
+  [ ! -f "$state/sent/$leaf/$1" ] || IFS=$'\t' read -r got got_guid got_at bytes pending _ <"$state/sent/$leaf/$1"
+  got=${got:--}
+}
+# TARGET ERROR: keeps it; "-" for none.
+keep_sent() {
+  mkdir -p "$state/sent/$leaf" && printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$got" "$got_guid" "$got_at" "$bytes" "$pending" "$2" >"$state/sent/$leaf/.$1" &&
+    mv "$state/sent/$leaf/.$1" "$state/sent/$leaf/$1"
+}
+# WHY: ends the job of a standby.
+stuck() {
+  local why
+  why=$(printf '%s' "$1" | one_line)
+  keep_sent "$target" "${why:-it failed}"
+  echo "$leaf on node $target: $why"
+  exit 1
+}
+# Connects to the standby's node: $to and $from are the link. Peers and their keys are those of the boot gate.
+open_link() {
+  local address port open='' key identities=() bind=()
+  address=$(id=$target awk '$1 == "node" && $3 == ENVIRON["id"] { print $2; exit }' $etc/boot-peers) && [ -n "$address" ] ||
+    stuck 'no peer of this node has that id: run drover apply'
+  for key in /etc/ssh/ssh_host_*_key; do [ -f "$key" ] && identities+=(-i "$key"); done
+  awk '$1 == "peer" {print $2, $4, $5}' $etc/boot-peers >"$dir/known-hosts"
+  for port in $(address=$address awk '$1 == "peer" && $2 == ENVIRON["address"] {gsub(",", " ", $3); print $3; exit}' $etc/boot-peers); do
+    if timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null; then open=$port; break; fi
+  done
+  [ -n "$open" ] || stuck "$address does not answer"
+  # The other node accepts a volume from one address only.
+  key=$(lines self 1 self)
+  if [ -n "$key" ] && [ -n "$(ip -o addr show to "$key" 2>/dev/null)" ]; then bind=(-b "$key"); fi
+  rm -f "$dir/in" "$dir/out" && mkfifo "$dir/in" "$dir/out" || exit 1
+  ssh -F none -T -p "$open" -l drover-peer ${bind[@]+"${bind[@]}"} "${identities[@]}" -o BatchMode=yes -o IdentitiesOnly=yes \
+    -o IdentityAgent=none -o PreferredAuthentications=publickey -o StrictHostKeyChecking=yes -o HostKeyAlias="$address" \
+    -o UserKnownHostsFile="$dir/known-hosts" -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o Compression=no \
+    -o ConnectTimeout=10 -o LogLevel=ERROR -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -- "$address" receive \
+    <"$dir/in" >"$dir/out" 2>"$dir/said" &
+  exec {to}>"$dir/in" {from}<"$dir/out"
+}
+close_link() { exec {to}>&- {from}<&-; wait $!; }
+# SECONDS: the next line of the standby's node, as $word and $rest.
+answer() {
+  local line=''
+  IFS= read -r -t "$1" line <&"$from" || stuck "the connection ended: $(tail -n 1 "$dir/said")"
+  word=${line%%$'\t'*} rest=${line#*$'\t'}
+  [ "$word" != refused ] || stuck "$rest"
+}
+# TOKEN: what a resumed stream sends, as $next; nothing where it is not a snapshot of this volume. The other node made
+# the token, and zfs would send whatever it names.
+read_token() {
+  local said
+  next=''
+  [[ $1 =~ ^[0-9a-f]+(-[0-9a-f]+)+$ ]] || return 0
+  said=$(zfs send -nvP -t "$1" 2>/dev/null) || return 0
+  next=$(sed -n 's/^[[:space:]]*toname = //p' <<<"$said" | head -n 1)
+  case " $flags " in *' -w '*) grep -Eq '^[[:space:]]*rawok = 1' <<<"$said" || next='' ;; esac
+  case $next in "$ds@drover-"*) next=${next#*@} ;; *) next='' ;; esac
+  size=$(sed -n 's/^size[[:space:]]*//p' <<<"$said" | tail -n 1)
+}
+# GUID: the first snapshot that a standby with this newest one lacks, as $next, and what it is sent from, as $base.
+find_next() {
+  local mark guid seen=no
+  next='' base=''
+  if [ "$1" = - ]; then next=$name; return; fi
+  while IFS=$'\t' read -r mark guid; do
+    if [ "$guid" = "$1" ]; then
+      case $mark in *@*) base=@${mark#*@} ;; *) base=${base:-#${mark#*#}} ;; esac
+      seen=yes
+    elif [ $seen = yes ] && [ -z "$next" ]; then
+      case $mark in "$ds@drover-auto-"* | "$ds@$name") next=${mark#*@} ;; esac
+    fi
+  done < <(zfs list -Hp -d 1 -t snapshot,bookmark -s createtxg -o name,guid "$ds")
+  [ $seen = yes ] || stuck 'the copy there has a newest snapshot that this node lacks: drover plan shows what to do'
+}
+# Sends one snapshot; fails once the standby has all of them.
+send_next() {
+  local guid token base='' next='' words=() size=0 next_guid next_at to from word rest sent codes flag
+  open_link
+  printf '%s\t%s\t%s\t%s\n' "$volume" "$epoch" "${flags:-none}" "$tuning" >&"$to"
+  answer 90
+  IFS=$'\t' read -r guid token <<<"$rest"
+  if [ "$token" != - ]; then
+    read_token "$token"
+    words=(-t "$token")
+    if [ -z "$next" ]; then
+      printf 'abandon\n' >&"$to"
+      answer 90
+      IFS=$'\t' read -r guid token <<<"$rest"
+      words=()
+    fi
+  fi
+  if [ -z "$next" ]; then
+    find_next "$guid"
+    for flag in $flags; do case $flag in -L | -c | -w) words+=("$flag") ;; esac; done
+    [ -z "$base" ] || words+=(-i "$base")
+    words+=("$ds@$next")
+    [ -z "$next" ] || size=$(zfs send -nP "${words[@]}" 2>/dev/null | sed -n 's/^size[[:space:]]*//p' | tail -n 1)
+  fi
+  if [ -z "$next" ]; then printf 'nothing\n' >&"$to"; close_link; return 1; fi
+  next_guid=$(zfs get -Hp -o value guid "$ds@$next") && next_at=$(zfs get -Hp -o value creation "$ds@$next") || stuck "@$next is gone"
+  pending=$next
+  keep_sent "$target" "$(if [ "$got" = - ]; then echo 'the first copy is not complete'; else echo -; fi)"
+  printf 'take\t%s\t%s\t%s\t%s\t%s\n' "$next" "$next_guid" "$next_at" "${size:-0}" "$list" >&"$to"
+  answer 90
+  zfs send "${words[@]}" </dev/null 2>"$dir/send" | dd bs=131072 2>"$dir/count" >&"$to"
+  codes="${PIPESTATUS[*]}"
+  exec {to}>&-
+  answer 3600
+  exec {from}<&-
+  wait $!
+  [ "$word:$rest" = "received:$next_guid" ] && [ "$codes" = '0 0' ] || stuck "$(tail -n 1 "$dir/send") $rest"
+  case $next in drover-e*) zfs bookmark "$ds@$next" "$ds#$next" 2>/dev/null ;; esac
+  sent=$(sed -n 's/^\([0-9]*\) bytes.*/\1/p' "$dir/count")
+  total=$((total + ${sent:-0}))
+  got=$next got_guid=$next_guid got_at=$next_at pending=- bytes=$total
+  keep_sent "$target" -
+  [ "$next" != "$name" ]
+}
+# Brings the standby on $target up to $name.
+send_all() {
+  local dir total=0
+  trap '' PIPE
+  dir=$(mktemp -d "$run/standby-send.$leaf.XXXXXX") || exit 1
+  trap 'rm -rf "$dir"' EXIT
+  read_sent "$target"
+  while send_next; do :; done
+}
+# Removes what this node's own rounds no longer need: a standby's newest snapshot stays, and a bookmark for each standby
+# that was declared once. Snapshots of moves have a hold, and earlier epochs are left to moves.
+tidy() (
+  exec 8>$run/set.lock && flock -w 60 8 && is_ours || exit 1
+  snapshots_kept=" $name " bookmarks_kept=" $name "
+  for file in "$state/sent/$leaf"/*; do
+    [ -f "$file" ] || continue
+    read_sent "${file##*/}"
+    bookmarks_kept+="$got $pending "
+    case ",$targets," in *",${file##*/},"*) snapshots_kept+="$got $pending " ;; esac
+  done
+  marks=$(zfs list -Hp -d 1 -t snapshot,bookmark -s createtxg -o name "$ds") || exit 1
+  while IFS= read -r mark; do
+    [[ $mark =~ @(drover-e${epoch}-[0-9]+)$ ]] || continue
+    case $snapshots_kept in *" ${BASH_REMATCH[1]} "*) ;; *) zfs destroy "$mark" 2>/dev/null ;; esac
+  done <<<"$marks"
+  while IFS= read -r mark; do
+    [[ $mark =~ '#'(drover-e${epoch}-[0-9]+)$ ]] || continue
+    case $bookmarks_kept in *" ${BASH_REMATCH[1]} "*) continue ;; esac
+    zfs list -H -o name "$ds@${BASH_REMATCH[1]}" >/dev/null 2>&1 || zfs destroy "$mark"
+  done <<<"$marks"
+  prune "$ds" "$snapshots" ${snapshots_kept}
+)
+# BASE64: runs the program in the application's container, if that runs.
+in_container() {
+  local container words
+  [ "$1" != - ] || return 0
+  container=$(docker ps -q --no-trunc --filter label=drover.managed=true --filter "label=drover.application=$app" | head -n 1)
+  [ -n "$container" ] || return 0
+  mapfile -d '' words < <(base64 -d <<<"$1") && timeout 60 docker exec "$container" "${words[@]}" </dev/null >/dev/null
+}
+# Snapshots, and a job for each standby that is not still receiving.
+round() {
+  local said target ok
+  is_ours || return 1
+  if in_container "$before"; then said=$(take); ok=$?; else ok=quiesce; fi
+  in_container "$after" || echo "$leaf: the program after the snapshot failed"
+  if [ $ok = quiesce ]; then
+    for target in ${targets//[,-]/ }; do read_sent "$target"; keep_sent "$target" 'the program before the snapshot failed'; done
+    echo "$leaf: the program before the snapshot failed"
+    return 0
+  fi
+  [ $ok = 0 ] || return 1
+  if [ "$targets" = - ]; then prune "$ds" "$snapshots"; return 0; fi
+  name=${said#* }
+  read_facts "$ds" && marks=$(zfs list -H -d 1 -t snapshot,bookmark -o name "$ds") && [ "$epoch" = "${said%% *}" ] || return 1
+  read_record
+  tuning=$(zfs get -Hp -s local -o property,value recordsize,compression,logbias,acltype,xattr,atime,primarycache "$ds" | tr '\t' = | paste -sd ' ')
+  tuning=${tuning:--}
+  for target in ${targets//,/ }; do
+    [ -n "${jobs[$target]-}" ] && kill -0 "${jobs[$target]}" 2>/dev/null && continue
+    send_all & jobs[$target]=$!
+  done
+}
+running() { local job; for job in "${jobs[@]}"; do if kill -0 "$job" 2>/dev/null; then return 0; fi; done; return 1; }
+# A standby that takes long does not keep the others waiting.
+sync_volume() {
+  leaf=$1
+  local due
+  declare -gA jobs=()
+  volume=''
+  IFS=$'\t' read -r _ volume app _ every _ snapshots targets before after < <(lines send 2 "$leaf")
+  [ -n "$volume" ] || exit 0
+  exec 6>"$run/standby.$leaf.lock" && flock -n 6 || exit 0
+  rm -rf "$run/standby-send.$leaf."* # of a round that was ended
+  ds=$(dataset_of "$volume") || exit 1
+  [ -n "$ds" ] || exit 0
+  while round; do
+    sleep $((every / 1000)) & due=$!
+    while running && kill -0 $due 2>/dev/null; do wait -n; done
+    kill $due 2>/dev/null
+    if [ "$targets" != - ]; then tidy; fi
+    running || break
+  done
+  wait
+}
+
+# --- on the standby's node ---
+# Passes its input on if it begins like the stream of one snapshot of one filesystem (src/node/zfs/transfer-stream.ts).
+one_snapshot='my $h = ""; while (length $h < 312) { my $r = sysread STDIN, $h, 312 - length $h, length $h; if (!defined $r) { next if $! == 4; exit 1 } last if $r == 0 } if (length $h == 312) { my ($type, $magic, $info, $kind) = unpack "V x4 Q< Q< x8 V", $h; if ($type != 0 || $magic != 0x2F5BACBAC || ($info & 3) != 1 || $kind != 2) { print STDERR "refused: this is not the stream of one snapshot of a filesystem\n"; exit 1 } } for (my $o = 0; $o < length $h;) { my $w = syswrite STDOUT, $h, length($h) - $o, $o; if (!defined $w) { next if $! == 4; exit 1 } $o += $w } exec "cat";'
+refuse() { printf 'refused\t%s\n' "$(printf '%s' "$1" | one_line)"; echo "refused: $1" >&2; exit 1; }
+# LEAF: ends a stream of this volume that has the lock in the file.
+end_receive() { local pid; IFS= read -r pid <"$run/receive.$1"; [[ ! ${pid-} =~ ^[0-9]+$ ]] || kill -TERM -- "-$pid" 2>/dev/null; }
+# Under the lock of all changes of ownership: this node may receive the volume from the peer now. A new connection of the
+# owner takes the place of one that was lost.
+claim() {
+  exec 8>$run/set.lock && flock -w 60 8 || refuse 'another command of drover is running'
+  ! is_paused "$leaf" || refuse 'a run of drover has the volume'
+  exec 5>>"$run/receive.$leaf" || exit 1
+  if ! flock -n 5; then end_receive "$leaf"; flock -w 20 5 || refuse 'another stream of the volume does not end'; fi
+  echo $$ >"$run/receive.$leaf"
+  ds=$(dataset_of "$volume") || refuse 'there are two copies of the volume'
+  if [ -n "$ds" ]; then check_copy; fi
+  exec 8>&-
+}
+# The copy may receive what the peer sends as its owner with $sent_epoch.
+check_copy() {
+  read_facts "$ds" || refuse 'its copy there cannot be read'
+  case $role in replica | incoming) ;; *) refuse "its copy there has role ${role:-none}" ;; esac
+  [ $((10#$epoch)) -le $((10#$sent_epoch)) ] || refuse "its copy there has epoch $epoch, and the owner here $sent_epoch"
+  [ "$owner" = "$peer" ] || [ $((10#$epoch)) -lt $((10#$sent_epoch)) ] || refuse "its copy there belongs to node $owner"
+  [ "$mounted" = no ] || refuse 'its copy there is mounted'
+}
+# Prints the newest snapshot of the copy and its resume token.
+print_state() {
+  local guid=- token=-
+  if [ -n "$ds" ]; then
+    guid=$(zfs list -Hp -d 1 -t snapshot -s createtxg -o guid "$ds" | tail -n 1) && token=$(zfs get -H -o value receive_resume_token "$ds") || refuse 'its copy there cannot be read'
+  fi
+  printf 'state\t%s\t%s\n' "${guid:--}" "${token:--}"
+}
+# SNAPSHOT GUID TIME SIZE NODES: checks what the peer asks for, and that there is room.
+check_request() {
+  local free used
+  [[ $1 =~ ^drover-(e[0-9]{1,15}-[0-9]{1,15}|auto-[a-z]{1,10}-[0-9A-Z]{1,20}-e[0-9]{1,15})$ && $2 =~ ^[0-9]{1,20}$ && $3 =~ ^[0-9]{1,12}$ && $4 =~ ^[0-9]{1,18}$ ]] ||
+    refuse 'the request is not understood'
+  [[ $5 = '?' || $5 = - || $5 =~ ^[A-Za-z0-9.,?_-]{1,900}$ ]] || refuse 'the request is not understood'
+  IFS=$'\t' read -r free used < <(zfs list -Hp -o avail,used "$root") || refuse 'the pool there cannot be read'
+  # A pool that is full stops the applications of its node.
+  [ $((10#$4 + (free + used) / 50)) -le "$free" ] ||
+    refuse "the pool there has no room: $((10#$4 / 1048576 + 1)) MiB more would leave less than 2% of it; $((free / 1048576)) MiB are free"
+}
+# Options of a new copy. Words of the peer are used only in these forms.
+set_options() {
+  local word
+  options=(-o readonly=on -o canmount=noauto -o setuid=off -o devices=off)
+  for word in mountpoint sharenfs sharesmb exec; do options+=(-x "$word"); done
+  [ -z "$ds" ] || return 0
+  options+=(-o "drover:vol=$volume" -o "drover:app=$app" -o "drover:deployment=$deployment" -o drover:role=incoming -o "drover:owner=$peer" -o "drover:epoch=$sent_epoch")
+  [[ $sent_flags =~ ^(none|-[Lcw]( -[Lcw])*)$ ]] && options+=(-o "drover:flags=$sent_flags")
+  for word in $tuning; do
+    [[ $word =~ ^(recordsize=[0-9]{3,8}|(compression|logbias|acltype|xattr|atime|primarycache)=[a-z0-9-]{1,16})$ ]] && options+=(-o "$word")
+  done
+  ds=$root/$leaf
+  if zfs list -H -o name "$ds" >/dev/null 2>&1; then ds=$root/$leaf-e$sent_epoch; fi
+}
+# SNAPSHOT GUID NODES: it has arrived. Everything older that this node's owner needs no more goes; a bookmark stays.
+arrived() {
+  local newest mark refs older=() count
+  exec 8>$run/set.lock && flock -w 60 8 || refuse 'another command of drover is running'
+  check_copy
+  newest=$(zfs list -Hp -d 1 -t snapshot -s createtxg -o name,guid "$ds" | tail -n 1)
+  [ "$newest" = "$(printf '%s@%s\t%s' "$ds" "$1" "$2")" ] || refuse 'another snapshot arrived than was sent'
+  zfs hold $tag "$ds@$1" || refuse 'the snapshot cannot be held'
+  case $1 in
+    drover-e*)
+      set -- "$1" "$2" "$(tr ',' '\n' <<<"${3/#-/},$peer" | grep . | grep -vxF "$me" | sort -u | paste -sd ,)" "$3"
+      [ "$4" = '?' ] || [ ${#3} -gt 900 ] || record=$sent_epoch:$1:$3
+      zfs set drover:role=replica "drover:owner=$peer" "drover:epoch=$sent_epoch" "drover:copies=${record:--}" "$ds" || refuse 'its properties cannot be set' ;;
+  esac
+  exec 8>&-
+  while IFS=$'\t' read -r mark refs; do
+    [ "$mark" != "$ds@$1" ] && [[ $mark =~ @drover-(e|auto-) ]] || continue
+    [ "$refs" = 0 ] || zfs release $tag "$mark" 2>/dev/null
+    [[ $mark =~ @(drover-e[0-9]+-[0-9]+)$ ]] || continue
+    zfs bookmark "$mark" "$ds#${BASH_REMATCH[1]}" 2>/dev/null
+    zfs destroy "$mark" 2>/dev/null
+  done < <(zfs list -Hp -d 1 -t snapshot -s createtxg -o name,userrefs "$ds")
+  for mark in $(zfs list -Hp -d 1 -t bookmark -s createtxg -o name "$ds" | grep "#drover-e$sent_epoch-" | head -n -20); do zfs destroy "$mark"; done
+  prune "$ds" "$keep" "$1"
+}
+receive() {
+  local line word rest snapshot guid at size nodes record=''
+  IFS=' ' read -r -t 60 peer address || exit 1
+  IFS=$'\t' read -r -t 60 volume sent_epoch sent_flags tuning || exit 1
+  leaf=''
+  IFS=$'\t' read -r leaf _ app deployment _ from _ keep < <(lines accept 3 "$volume" 6 "$peer")
+  [ -n "$leaf" ] || refuse 'that node accepts no such standby: run drover apply'
+  [ "$from" = "$address" ] || refuse "that node accepts it from $from only, and it came from $address"
+  [[ $sent_epoch =~ ^[0-9]{1,15}$ ]] || refuse 'the request is not understood'
+  claim
+  print_state
+  while IFS= read -r -t 60 line; do
+    word=${line%%$'\t'*} rest=${line#*$'\t'}
+    case $word in
+      abandon) [ -z "$ds" ] || zfs receive -A "$ds" || refuse 'the rest of an earlier stream cannot be removed'; ds=$(dataset_of "$volume"); print_state ;;
+      take) break ;;
+      *) exit 0 ;;
+    esac
+  done
+  [ "${word-}" = take ] || exit 1
+  IFS=$'\t' read -r snapshot guid at size nodes <<<"$rest"
+  check_request "$snapshot" "$guid" "$at" "$size" "$nodes"
+  # ZFS refuses a stream that ends above the limit of the copy.
+  [ -z "$ds" ] || [ "$(zfs get -Hp -o value refquota "$ds")" = 0 ] || zfs set refquota=none "$ds" || refuse 'the limit of the copy cannot be lifted'
+  set_options
+  printf 'go\n'
+  line=$(zfs receive -s -u "${options[@]}" "$ds" 2>&1 < <(exec perl -e "$one_snapshot" 2>/dev/null)) || refuse "${line##*$'\n'}"
+  arrived "$snapshot" "$guid" "$nodes"
+  mkdir -p "$state/received" && printf '%s\t%s\t%s\t%s\n' "$peer" "$snapshot" "$guid" "$at" >"$state/received/.$leaf" && mv "$state/received/.$leaf" "$state/received/$leaf"
+  printf 'received\t%s\n' "$guid"
+}
+
+arm() {
+  local leaf every unit count=0 wanted=' '
+  : >$run/standby.unarmed # until the end: an observation shows it
+  while IFS=$'\t' read -r leaf _ _ _ every _; do
+    unit=drover-standby@$leaf wanted+="$leaf "
+    systemctl -q stop "$unit.timer" 2>/dev/null
+    # AccuracySec: systemd puts timers together within a minute otherwise.
+    systemd-run --quiet --on-active="$((1 + count++ % 10))" --on-unit-inactive="${every}ms" --timer-property=AccuracySec=1s --unit="$unit.service" || return 1
+  done < <([ ! -f $rules ] || sed -n 's/^send\t//p' $rules)
+  for unit in $(systemctl list-units --all --plain --no-legend 'drover-standby@*.timer' | awk '{print $1}'); do
+    leaf=${unit#drover-standby@} leaf=${leaf%.timer}
+    case $wanted in *" $leaf "*) ;; *) systemctl -q stop "$unit" "drover-standby@$leaf.service" ;; esac
+  done
+  rm -f $run/standby.unarmed
+}
+pause() {
+  exec 8>$run/set.lock && flock -w 60 8 && printf '%s\n' "$2" >"$run/.paused.$1" && mv "$run/.paused.$1" "$run/paused.$1" || exit 1
+  exec 8>&-
+  ! systemctl -q is-active "drover-standby@$1.service" || systemctl -q stop "drover-standby@$1.service"
+  exec 5>>"$run/receive.$1" || exit 1
+  if ! flock -n 5; then end_receive "$1"; flock -w 30 5; fi
+}
+case ${1-}:$# in
+  arm:1) arm ;;
+  sync:2) sync_volume "$2" ;;
+  receive:1) receive ;;
+  pause:3) pause "$2" "$3" ;;
+  *) exit 64 ;;
+esac
+END
+)
+standby_unit='[Unit]
+Description=drover: the timers of snapshots and standbys
+After=zfs-mount.service drover-boot.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/drover/standby arm
+[Install]
+WantedBy=multi-user.target'
+standby_round_unit='[Unit]
+Description=drover: snapshots and standbys of %i
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/drover/standby sync %i
+TimeoutStopSec=10s'
+receive_socket='[Unit]
+Description=drover: where peers send standbys
+[Socket]
+ListenStream=/run/drover-receive.sock
+SocketUser=drover-peer
+SocketMode=0600
+Accept=yes
+MaxConnections=256
+[Install]
+WantedBy=sockets.target'
+receive_unit='[Unit]
+Description=drover: a standby is received
+CollectMode=inactive-or-failed
+[Service]
+ExecStart=/usr/local/lib/drover/standby receive
+StandardInput=socket
+StandardOutput=socket
+StandardError=journal
+TimeoutStopSec=10s'
 # Before anybody can log in: the folder of the locks, and the lock of earlier versions, which no other login can open.
 run_files='d /run/drover 0700 root root
 f /run/lock/drover.lock 0600 root root'
@@ -1007,13 +1519,18 @@ want $units/docker.service.d/drover.conf 644 "$docker_dropin"
 want $lib/dead-man 755 "$dead_man"
 want $units/drover-dead-man@.service 644 "$dead_man_unit"
 want $units/drover-dead-man.service 644 "$dead_man_boot_unit"
+want $lib/standby 755 "$standby"
+want $units/drover-standby.service 644 "$standby_unit"
+want $units/drover-standby@.service 644 "$standby_round_unit"
+want $units/drover-receive.socket 644 "$receive_socket"
+want $units/drover-receive@.service 644 "$receive_unit"
 want /etc/tmpfiles.d/drover.conf 644 "$run_files"
 enabled='drover-net.service drover-boot.service'
-enabled="$enabled drover-start.service drover-dead-man.service"
+enabled="$enabled drover-start.service drover-dead-man.service drover-standby.service drover-receive.socket"
 
 # --remove: everything of the list but what says which pool is whose; then it is over.
 units_gone() { local unit; for unit in $enabled; do ! systemctl -q is-enabled "$unit" || return 1; done; }
-units_remove() { systemctl -q disable --now $enabled && systemctl -q stop 'drover-names@*.service'; }
+units_remove() { systemctl -q disable --now $enabled && systemctl -q stop 'drover-names@*.service' 'drover-standby@*.timer' 'drover-standby@*.service'; }
 map_gone() { ! nft list table inet drover && ! nft list table inet drover_names && ! { iptables -w 10 -S; ip6tables -w 10 -S; } | grep -Eq 'DROVER-FORWARD|comment drover'; }
 map_remove() {
   local tables rule range
@@ -1027,7 +1544,7 @@ map_remove() {
     $tables -w 10 -F DROVER-FORWARD && $tables -w 10 -X DROVER-FORWARD
   done
 }
-removable() { printf '%s\n' "${paths[@]}" /etc/drover/{mesh.nft,peers,boot-peers} /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
+removable() { printf '%s\n' "${paths[@]}" /etc/drover/{mesh.nft,peers,boot-peers,standby} /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
 files_gone() { local file; for file in $(removable) /etc/drover/names; do [ ! -e "$file" ] || return 1; done; }
 files_remove() { rm -f $(removable) && rm -rf --one-file-system /etc/drover/names && systemctl daemon-reload; }
 login_gone() { ! getent passwd drover-peer; }

@@ -135,7 +135,9 @@ function addReadingVerbs(program: Command, run: Run): void {
     .action(({ detailedExitcode = false, ...flags }: { detailedExitcode?: boolean } & TakeOverFlag) =>
       run((invocation) => plan(takingOver(invocation, flags), { detailedExitcode })),
     );
-  verb(program, 'status', 'show the nodes, applications and volumes').action(() => run(status));
+  verb(program, 'status', 'show the nodes, applications and volumes')
+    .option('--check', 'exit with 1 if an application does not run, or a standby is too old')
+    .action(({ check = false }: { check?: boolean }) => run((invocation) => status(invocation, { check })));
   verb(program, 'logs', 'print the logs of an application')
     .argument('<app>', 'application')
     .option('-f, --follow', 'continue to print new lines')

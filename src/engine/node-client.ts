@@ -14,6 +14,7 @@ import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from 
 import type { FailoverReceipt } from '../model/failover.ts';
 import type { AuditLine, RunNote } from '../model/history.ts';
 import type { HeldPort } from '../model/name-table.ts';
+import type { StandbyRules, StandbySend } from '../model/standby/facts.ts';
 import type { DockerImports } from './docker-imports.ts';
 import type { VolumeStore } from './volume-store.ts';
 
@@ -74,6 +75,7 @@ export interface NodeClient {
   readonly mutex: NodeMutex;
   readonly deadMan: DeadMan;
   readonly failovers: FailoverReceipts;
+  readonly standbys: StandbyControl;
   readonly doctor: NodeDoctor;
   /**
    * Opens sessions ahead for what the switch of an application does on its old or its new node, so that it is down for a
@@ -240,6 +242,17 @@ export interface NetworkControl {
   accepts(port: number, signal: AbortSignal): Promise<boolean>;
   /** Asks as `accepts` does, again and again for so long; returns the ports that have not accepted by then. */
   closedPorts(ports: readonly number[], waitMs: number, signal: AbortSignal): Promise<readonly number[]>;
+}
+
+/** What a node keeps up on its own: scheduled snapshots, and copies of its volumes on other nodes. */
+export interface StandbyControl {
+  /** Replaces the rules; `observe` reads them back. Throws `command-failed` where the node is not set up for them. */
+  setRules(rules: StandbyRules, signal: AbortSignal): Promise<void>;
+  /**
+   * Ends the node's own rounds for this volume and the streams that it receives, and keeps them from starting until this
+   * run has given up the node's lock. Nothing where the node is not set up for standbys, or has not been locked.
+   */
+  pause(volume: Pick<StandbySend, 'volume' | 'application'>, signal: AbortSignal): Promise<void>;
 }
 
 /** What a node does by itself for an application that a move has stopped, when drover does not come back. */

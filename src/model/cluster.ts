@@ -7,6 +7,7 @@ import type { ContainerOptions, SeenOptions } from './container/options.ts';
 import type { ContentHash, SealedContent } from './container/sealed-content.ts';
 import type { ErrorReport } from './errors.ts';
 import type { ContainerNames, HeldPort, NameTable } from './name-table.ts';
+import type { StandbyFacts } from './standby/facts.ts';
 
 /** One observation of every known node. An unreachable node is never an empty node. */
 export interface ClusterState {
@@ -81,6 +82,8 @@ export interface NodeFacts {
   readonly scriptMs?: number;
   /** Absent if the node is not provisioned for it: Docker then starts its containers at boot in no order. */
   readonly boot?: BootFacts;
+  /** Absent: the node is not set up for standbys. */
+  readonly standby?: StandbyFacts;
 }
 
 /** An address of a node on one of its interfaces. */

@@ -2,6 +2,7 @@ import type { BootRules, ContainerSpec, PortKey, Proxy, ServedPort } from './clu
 import type { Application, AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
 import type { HeldPort, NamedPort, NameTable } from './name-table.ts';
 import type { Sharers } from './shared-volumes.ts';
+import type { StandbyRules } from './standby/facts.ts';
 import type { KnownIds } from './volume-identity.ts';
 
 /**
@@ -130,6 +131,8 @@ export interface ActionArgs {
     /** What the Compose file calls those of `volumes` whose copies do not carry that name; absent: none. */
     readonly names?: Readonly<Record<VolumeId, string>>;
   };
+  /** Set which volumes the node takes snapshots of, sends to standbys, and receives; and start and stop its timers. */
+  'set-standbys': { readonly node: NodeName; readonly rules: StandbyRules };
   /**
    * Set the peers that the node asks when it boots, with their keys, and what it does without an answer. First it
    * writes the records of the nodes that may have copies, for each volume whose epoch has not changed.

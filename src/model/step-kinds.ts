@@ -101,5 +101,6 @@ export const stepKinds: Readonly<Record<ActionKind, StepKind>> = {
   },
   'replace-network': { rank: 15, progress: 'setting forwards', short: 'setting forwards', isPlainStart: true },
   'set-boot-rules': { rank: 15, progress: 'setting the boot rules', short: 'setting boot rules' },
+  'set-standbys': { rank: 17, progress: 'setting the standbys', short: 'setting standbys' },
   'settle-volume': { rank: 16, progress: 'keeping the old copy', short: 'settling old copy', isOptional: true },
 };

@@ -18,6 +18,7 @@ import { containerOptions } from '../model/container/options.ts';
 import { SealedContent } from '../model/container/sealed-content.ts';
 import type { HeldPort } from '../model/name-table.ts';
 import { containerName, printImage, snapshotName } from '../model/names.ts';
+import { standbyLeaf } from '../model/standby/facts.ts';
 import { printCommand } from './command.ts';
 import { addNameBindings, type Bindings, hostLines } from './docker/container-names.ts';
 import { bareName } from './zfs/names.ts';
@@ -56,6 +57,17 @@ function loggedClient(client: NodeClient, say: Say): NodeClient {
     imports: loggedImports(client.imports, say),
     volumes: loggedVolumes(client.volumes, say),
     network: loggedNetwork(client.network, say),
+    standbys: {
+      setRules: (rules, signal) => {
+        const volumes = [...rules.sends, ...rules.accepts].map(({ application }) => application);
+        say(`write /etc/drover/standby: ${[...new Set(volumes)].join(' ')}`);
+        return client.standbys.setRules(rules, signal);
+      },
+      pause: (volume, signal) => {
+        say(line('systemctl', 'stop', `drover-standby@${standbyLeaf(volume)}.service`));
+        return client.standbys.pause(volume, signal);
+      },
+    },
     deadMan: {
       arm: (app, datasets, sharers, afterMs, signal) => {
         const seconds = String(Math.ceil(afterMs / 1000));

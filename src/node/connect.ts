@@ -21,6 +21,7 @@ import { createNodeMutex } from './node-mutex.ts';
 import { createObserver } from './observe-node.ts';
 import { type ConnectionSource, createConnectionSource } from './reconnect.ts';
 import { type ConnectOptions, connect, type NodeConnection } from './ssh/connection.ts';
+import { createStandbyControl } from './standby.ts';
 import { setScript } from './zfs/scripts.ts';
 import { createZfsStore } from './zfs/store.ts';
 import { acquireScript, freezeScript } from './zfs/switch-scripts.ts';
@@ -107,6 +108,7 @@ export function createNodeClient(
     mutex: createNodeMutex(connection, fence),
     deadMan: createDeadMan(connection),
     failovers: createFailoverReceipts(connection),
+    standbys: createStandbyControl(connection, fence),
     doctor: createNodeDoctor({ connection, pool: settings.pool, root: volumes.root, meshAddress }),
     prepareSwitch: (side, signal) => connection.prepare(switchScripts[side], signal),
     drain: (app, waitMs, signal) => drainContainer(connection, app, waitMs, signal),

@@ -23,6 +23,7 @@ import { netUpMark, netUpPath } from './network/net-up.ts';
 import { readTableCommand } from './network/proxy-scripts.ts';
 import { readTable } from './network/proxy-table.ts';
 import type { NodeConnection } from './ssh/connection.ts';
+import { parseStandby, readStandbyCommand } from './standby.ts';
 import { parseCapabilities, parsePool, parseVolumes, volumeColumns } from './zfs/output.ts';
 import { exits, listCommands, poolCommand, prelude, systemCommand } from './zfs/scripts.ts';
 import { notProvisioned, type ZfsStore } from './zfs/store.ts';
@@ -62,6 +63,7 @@ export const sections = [
   'sockets',
   'system',
   'boot',
+  'standby',
   'deployments',
   'addresses',
   'times',
@@ -81,6 +83,7 @@ next; { ${readTableCommand}; } || exit 1
 next; ss -Hltnup || exit 1
 next; ${systemCommand}
 next; ${readBootCommand}
+next; ${readStandbyCommand}
 next; ${readRecordCommand} || exit 1
 next; ip -o addr show; [ -f ${netUpPath} ] && [[ $'\\n'$(<${netUpPath})$'\\n' == *$'\\n''${netUpMark}'$'\\n'* ]] || echo outdated
 next; printf '%s\\n' "$began" "\${EPOCHREALTIME-}"; while read -r key value _; do [ "$key" != btime ] || echo "$value"; done </proc/stat
@@ -207,7 +210,7 @@ function toFacts(
     imagePorts,
     pool,
     versions: { ...version, zfs, kernel, arch },
-    ...defined({ boot }),
+    ...defined({ boot, standby: parseStandby(texts.standby) }),
   };
 }
 

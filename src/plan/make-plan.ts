@@ -14,6 +14,7 @@ import { planNetwork, type Switch } from './steps/network.ts';
 import { orderStarts } from './steps/order.ts';
 import { planPlacement, stopReplaced } from './steps/place.ts';
 import { describeLeftovers, planRemovals, planRetirements } from './steps/remove.ts';
+import { planStandbys, standbyNotes } from './steps/standbys.ts';
 import { createStepBuilder } from './steps/step-builder.ts';
 
 /**
@@ -41,6 +42,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
     for (const task of decision.tasks) settleVolume({ builder, group: decision.group, task }, last);
   }
   planBootRules(builder, input);
+  planStandbys(builder, input, decisions);
 
   const doubt = doubtFiles(input);
   const blocked = decisions.flatMap(({ blockers, warnings }) => [...blockers, ...warnings]);
@@ -52,6 +54,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
       ...describeLeftovers(input),
       ...describeOthers(input),
       ...bootNotes(input),
+      ...standbyNotes(input, decisions),
       ...decisions.flatMap(({ notes }) => notes),
     ],
     ...(Object.keys(input.knownIds).length === 0 ? {} : { knownIds: input.knownIds }),

@@ -21,6 +21,7 @@ export interface PlanInput {
   /** Every known node: in deployment.yml, in drover.yml or observed. */
   readonly nodes: readonly NodeName[];
   readonly reachable: ReadonlyMap<NodeName, NodeFacts>;
+  readonly states: ClusterState['nodes'];
   /** With the last observation, if there is one. */
   readonly unreachable: ReadonlyMap<NodeName, NodeFacts | undefined>;
   /** Nodes that were seen with containers or data and that no file names any more. */
@@ -81,6 +82,7 @@ export function indexInput(files: Config, observed: ClusterState): PlanInput {
     knownIds,
     nodes,
     reachable,
+    states: state.nodes,
     unreachable,
     departed,
     remembered: state.remembered ?? [],

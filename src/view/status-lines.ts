@@ -1,5 +1,6 @@
 import type { Config } from '../model/config.ts';
 import { plainText } from '../model/plain-text.ts';
+import type { StandbyState } from '../model/standby/states.ts';
 import { alignRows, cell, type Line, line, numberCell, type TableRow, type Tone } from './lines.ts';
 import { blockedLines } from './run/plan-lines.ts';
 import type { ApplicationStatus, NodeStatus, Status, Verdict, VolumeStatus } from './status.ts';
@@ -29,6 +30,11 @@ export function statusLines(status: Status, config: Config, nowMs: number): read
       status.volumes.map((each) => volumeRow(each, names)),
     ),
     ...status.volumes.flatMap((each) => waitingLines(each, names)),
+    ...(status.standbys.length === 0 ? [] : [line('')]),
+    ...section(
+      'STANDBY OF  ON  AGE  MAY LOSE  LAST SENT  STATE',
+      status.standbys.map((each) => standbyRow(each, names)),
+    ),
     ...blockedLines(status, names),
     line(''),
     driftLine(status),
@@ -144,6 +150,22 @@ function volumeRow(volume: VolumeStatus, names: Names): TableRow {
     numberCell(volume.limitBytes === undefined ? '–' : formatBytes(volume.limitBytes)),
     numberCell(String(volume.epoch)),
     cell(volume.newestSnapshot === undefined ? '–' : `@${plainText(volume.newestSnapshot)}`),
+  ];
+}
+
+function standbyRow(standby: StandbyState, names: Names): TableRow {
+  const { volume, application, node, ageMs, loseMs, bytes, error, isLate } = standby;
+  const state = ageMs === undefined ? 'no copy yet' : isLate ? 'too old' : 'ok';
+  return [
+    cell(names.volume(volume, application)),
+    cell(node === undefined ? 'an unknown node' : names.node(node)),
+    cell(ageMs === undefined ? '–' : formatDuration(ageMs), isLate ? 'warning' : 'ok'),
+    cell(formatDuration(loseMs)),
+    numberCell(bytes === undefined ? '–' : formatBytes(bytes)),
+    cell(
+      error === undefined ? state : `${state}: ${plainText(error)}`,
+      isLate || error !== undefined ? 'warning' : 'ok',
+    ),
   ];
 }
 

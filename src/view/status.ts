@@ -22,6 +22,7 @@ import { defined } from '../model/defined.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
+import { type StandbyState, standbyStates } from '../model/standby/states.ts';
 import { type AppNames, appNames } from './app-names.ts';
 
 /** The desired and the observed state, as printed in JSON. Lists are sorted by name, then node. */
@@ -29,6 +30,7 @@ export interface Status {
   readonly nodes: readonly NodeStatus[];
   readonly applications: readonly ApplicationStatus[];
   readonly volumes: readonly VolumeStatus[];
+  readonly standbys: readonly StandbyState[];
   /** The deployment that the files describe. */
   readonly deployment: DeploymentName;
   /** Applications of other deployments, or of none, which drover leaves alone. */
@@ -115,6 +117,7 @@ export function statusOf(config: Config, state: ClusterState, plan?: Plan): Stat
     nodes: nodes.map(([node, each]) => nodeStatus(config, node, each)),
     applications: applicationStatuses(config, nodes),
     volumes: nodes.flatMap(([node, each]) => volumeStatuses(node, each, state)).toSorted(byApplication),
+    standbys: standbyStates(state),
     deployment: config.name,
     others: nodes.flatMap(([node, each]) => othersOn(node, each)).toSorted(byDeployment),
     foreign: nodes.flatMap(([node, each]) =>

@@ -161,6 +161,8 @@ export function describeAction(action: Action, names: Names): string {
       const whats = [...apps, ...action.volumes.map((id) => volume(id))];
       return `record ${whats.join(', ')} on ${node(action.node)} as part of the deployment "${action.deployment}"`;
     }
+    case 'set-standbys':
+      return `set the standbys and scheduled snapshots of ${node(action.node)}`;
     case 'set-boot-rules':
       return `tell ${node(action.node)} whom to ask when it boots`;
     default:

@@ -52,6 +52,10 @@ export function applyAction(state: ClusterState, action: Action): ClusterState {
       return change(state, action.node, ({ boot }) =>
         boot === undefined ? {} : { boot: { ...boot, ...action.rules } },
       );
+    case 'set-standbys':
+      return change(state, action.node, ({ standby }) =>
+        standby === undefined ? {} : { standby: { ...standby, rules: action.rules } },
+      );
     default:
       return applyToVolume(state, action);
   }

@@ -21,6 +21,7 @@ const kinds: Readonly<Record<Exclude<ActionKind, 'retire-volume'>, true>> = {
   'check-container': true,
   'replace-network': true,
   'set-boot-rules': true,
+  'set-standbys': true,
   'set-deployment': true,
 };
 

@@ -149,6 +149,7 @@ function wrapClient(who: string, node: NodeName, client: NodeClient, pass: Pass)
     network: group('network', client.network),
     mutex: group('mutex', client.mutex),
     deadMan: group('deadMan', client.deadMan),
+    standbys: group('standbys', client.standbys),
   };
 }
 

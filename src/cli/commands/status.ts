@@ -1,7 +1,7 @@
 import type { DivergedCopy, PlanResult } from '../../engine/types.ts';
 import { freshFacts } from '../../model/cluster.ts';
 import { line } from '../../view/lines.ts';
-import { type Status, statusOf } from '../../view/status.ts';
+import { type Status, statusOf, type Verdict } from '../../view/status.ts';
 import { statusLines } from '../../view/status-lines.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { FilesWrong, findInFolder } from '../files.ts';
@@ -11,8 +11,13 @@ import { printed, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
 import { divergedLines } from './reseed.ts';
 
+export interface StatusOptions {
+  /** Not only nodes that cannot be reached make it fail. */
+  readonly check: boolean;
+}
+
 /** Prints the observed state of the cluster next to the desired state. */
-export async function status(invocation: Invocation): Promise<ExitCode> {
+export async function status(invocation: Invocation, { check }: StatusOptions): Promise<ExitCode> {
   const seen = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => {
     const result = await engine.plan(hard);
     return { files, result, diverged: hasLost(result) ? await engine.diverged(hard) : [] };
@@ -29,8 +34,15 @@ export async function status(invocation: Invocation): Promise<ExitCode> {
       diverged: seen.diverged,
     });
   else show(invocation, found, seen.files, seen.result, seen.diverged);
-  return found.nodes.every(({ reachable }) => reachable) ? exitCode.done : exitCode.failed;
+  const isWell = found.nodes.every(({ reachable }) => reachable) && (!check || isHealthy(found));
+  return isWell ? exitCode.done : exitCode.failed;
 }
+
+const healthy: ReadonlySet<Verdict> = new Set(['running', 'starting', 'done', 'idle']);
+
+/** For `--check`: every placed application runs, and no standby is older than a failover may lose. */
+const isHealthy = ({ applications, standbys }: Status): boolean =>
+  applications.every(({ verdict }) => healthy.has(verdict)) && standbys.every(({ isLate }) => !isLate);
 
 function show(
   { world, paint }: Invocation,
@@ -82,7 +94,7 @@ export async function overview(invocation: Invocation): Promise<ExitCode> {
     world.terminal.out(beginning);
     return exitCode.usage;
   }
-  const code = await status(invocation);
+  const code = await status(invocation, { check: false });
   if (!options.json && !options.quiet) world.terminal.out(goingOn);
   return code;
 }

@@ -23,6 +23,8 @@ export interface Known {
   readonly ends: Promise<unknown>[];
   /** When the switch of the step's application began to be prepared: its dead-man counts from then or later. */
   readonly readyAt: Map<StepId, number>;
+  /** Volumes whose standbys get nothing until this run has ended. */
+  readonly paused: Set<VolumeId>;
   /** The node's containers before anything was stopped. */
   readonly containers: Map<NodeName, readonly Container[]>;
   /** By node and image, `node1 acme/web:1`: the ports that the image exposes, read before anything was stopped. */
@@ -59,6 +61,7 @@ export function createKnown(now: () => number, answered: Known['answered'] = new
     },
     sawMounted: (node, volume, mounted) => void places.set(keyOf(node, volume), { at: now(), mounted }),
     ends: [],
+    paused: new Set(),
     readyAt: new Map(),
     containers: new Map(),
     imagePorts: new Map(),

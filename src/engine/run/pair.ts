@@ -31,6 +31,33 @@ export async function openPair(
   return { volume: action.volume, from: action.from, to: action.to, source, target };
 }
 
+/**
+ * Ends the node's own rounds for the volume, which would send to the same copy, and take snapshots that this run does not
+ * know. A round may have brought a third copy up to date since the nodes were observed, so these are read again.
+ */
+export async function pauseStandbys(
+  { volume, from, to, source, target }: Pair,
+  { cluster, known, state }: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const send = lastFacts(state.nodes[from])?.standby?.rules?.sends.find((one) => one.volume === volume);
+  const accept = lastFacts(state.nodes[to])?.standby?.rules?.accepts.find((one) => one.volume === volume);
+  const rule = send ?? accept;
+  if (rule === undefined || known.paused.has(volume)) return;
+  await Promise.all([source, target].map(({ standbys }) => standbys.pause(rule, signal)));
+  known.paused.add(volume);
+  const others = Object.entries(state.nodes).filter(
+    ([node, seen]) =>
+      node !== from && node !== to && seen.status === 'reachable' && send?.targets.includes(seen.facts.nodeId) === true,
+  );
+  await Promise.all(
+    others.map(async ([node]) => {
+      const copy = await findVolume(await cluster.node(node, signal), volume, signal);
+      if (copy !== undefined) known.saw(node, copy);
+    }),
+  );
+}
+
 /** Reads both copies. Throws `volume-conflict` where the target's copy must not receive. */
 export async function readCopies(pair: Pair, signal: AbortSignal): Promise<Copies> {
   const [source, target] = await Promise.all([
@@ -55,11 +82,14 @@ function checkReceivable(pair: Pair, source: Volume, target: Volume): void {
 }
 
 /** The volume's copies on other nodes. `areAllSeen`: all these nodes answer, so that the list is complete. */
-export function thirdCopies({ config, state }: StepContext, { volume, from, to }: Pair) {
+export function thirdCopies({ config, state, known }: StepContext, { volume, from, to }: Pair) {
   const others = Object.keys(config.nodes).filter((node) => node !== from && node !== to);
   const areAllSeen = others.every((node) => state.nodes[node]?.status === 'reachable');
-  const copies = others.flatMap(
-    (node) => lastFacts(state.nodes[node])?.volumes.filter(({ id }) => id === volume) ?? [],
-  );
+  const copies = others.flatMap((node) => {
+    const seen = known.copy(node, volume);
+    return seen === undefined
+      ? (lastFacts(state.nodes[node])?.volumes.filter(({ id }) => id === volume) ?? [])
+      : [seen];
+  });
   return { copies, areAllSeen };
 }

@@ -5,7 +5,7 @@ import type { ActionOf } from '../../model/plan.ts';
 import { diffVolumes } from '../../plan/volumes/volume-diff.ts';
 import type { NodeClient } from '../node-client.ts';
 import { nodesWithTarget, noteTarget, recordOf } from './copy-record.ts';
-import { type Copies, openPair, type Pair, readCopies } from './pair.ts';
+import { type Copies, openPair, type Pair, pauseStandbys, readCopies } from './pair.ts';
 import { removeLeft } from './perform-container.ts';
 import { diverged, finishPartial, sendUpTo } from './send.ts';
 import { conflict, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
@@ -19,6 +19,7 @@ export async function syncVolume(
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
+  await pauseStandbys(pair, context, signal);
   const { belowBytes, maxRounds } = context.config.settings.switch;
   let previousBytes = Number.POSITIVE_INFINITY;
   for (let round = 1; round <= maxRounds; round += 1) {
@@ -105,6 +106,7 @@ export async function sendFinal(
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
+  await pauseStandbys(pair, context, signal);
   let before: Copies = knownCopies(context, pair) ?? (await readCopies(pair, signal));
   // Where it is released and the target lost the last delta, nothing was written since: it is sent again.
   if (before.source.role !== 'frozen' && before.source.role !== 'released') {

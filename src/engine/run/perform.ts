@@ -36,7 +36,16 @@ export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   'replace-network': replaceNetwork,
   'set-deployment': setDeployment,
   'set-boot-rules': setBootRules,
+  'set-standbys': setStandbys,
 };
+
+async function setStandbys(
+  { node, rules }: ActionOf<'set-standbys'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  await (await context.cluster.node(node, signal)).standbys.setRules(rules, signal);
+}
 
 /** The records come first: from the rules on, the node goes by them. */
 async function setBootRules(

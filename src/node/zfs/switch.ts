@@ -10,6 +10,7 @@ import type { CommandResult } from '../command.ts';
 import { type Fence, tooLate } from '../fence.ts';
 import { parseJson, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
+import { pauseScript } from '../standby.ts';
 import { asideScript } from './copy-scripts.ts';
 import { checkDataset, checkName, checkProperty } from './names.ts';
 import { parseVolumes, readMarks, volumeColumns } from './output.ts';
@@ -43,13 +44,29 @@ function actOf(connection: NodeConnection, fence: Fence): Act {
   };
 }
 
+type EndStreams = (seen: SeenVolume, signal: AbortSignal) => Promise<void>;
+
+/** For a standby that becomes the owner: a stream that ends later would replace what its application has. */
+function endStreamsOf(connection: NodeConnection, root: string, fence: Fence): EndStreams {
+  return async ({ dataset }, signal) => {
+    const leaf = checkDataset(dataset, root)
+      .replace(/^.*\//, '')
+      .replace(/-e\d+$/, '');
+    const { code } = await connection.script(pauseScript, [fence.token, leaf], { signal, okCodes: [0, exits.late] });
+    if (code === exits.late) throw tooLate(`change dataset "${dataset}"`, connection.node);
+  };
+}
+
 /** The part of a store that is about ownership. */
 export function createZfsSwitch(connection: NodeConnection, root: string, fence: Fence): ZfsSwitch {
   const { node } = connection;
   const act = actOf(connection, fence);
+  const endStreams = endStreamsOf(connection, root, fence);
   return {
     ...createZfsTakeOver(connection, root, fence, act),
     async setProperties(seen, next, signal) {
+      const isCopy = seen.role === 'replica' || seen.role === 'incoming';
+      if (next.role === 'owner' && isCopy) await endStreams(seen, signal);
       await act(setScript, [checkDataset(seen.dataset, root)], seen, assignments(next), signal);
     },
     async confirm(seen, signal) {
@@ -64,6 +81,7 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
     },
     async acquire(seen, next, signal) {
       const dataset = checkDataset(seen.dataset, root);
+      if (seen.role === 'replica') await endStreams(seen, signal);
       const result = await act(acquireScript, [dataset], seen, assignments({ ...next, role: 'owner' }), signal);
       const [state, directory = ''] = result.stdout.split('\n');
       if (result.code === 0) return { directory, isEmpty: state !== 'filled' };
@@ -97,6 +115,7 @@ function createZfsTakeOver(
       if (takes.length === 0) return;
       checkProperty(properties.owner, owner);
       checkProperty(properties.deployment, deployment);
+      for (const { seen } of takes) await endStreamsOf(connection, root, fence)(seen, signal);
       const words = takes.flatMap(({ seen, epoch, snapshot }) => [
         checkDataset(seen.dataset, root),
         checkName(snapshot),

@@ -79,6 +79,7 @@ export function stepId(action: Action, group: string): StepId {
     case 'hold-ports':
     case 'replace-network':
     case 'set-boot-rules':
+    case 'set-standbys':
     case 'set-deployment':
       return `${action.kind}:${group}:${action.node}`;
     case 'sync-volume':

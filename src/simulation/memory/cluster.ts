@@ -13,6 +13,7 @@ import { createMemoryImports } from './imports.ts';
 import { createMemoryMutex, type SessionLocks } from './mutex.ts';
 import { connectByName, connectTo, createMemoryNetwork, readTable } from './network.ts';
 import { seedMachine } from './seed.ts';
+import { createMemoryStandbys, runDueRounds, runRounds, standbyFacts } from './standby.ts';
 import { emit, ours } from './streams.ts';
 import { memoryTransfer } from './transfer.ts';
 import type { MemoryCall, MemoryContainer, MemoryContent, MemoryMachine, MemorySeed } from './types.ts';
@@ -42,6 +43,8 @@ export interface MemoryCluster extends Cluster {
   reboot(node: NodeName): void;
   /** One round of the node's boot gate; false while it waits for a peer or for the lock. */
   bootGate(node: NodeName): boolean;
+  /** One round of the node's standbys and scheduled snapshots, whether due or not. */
+  sendStandbys(node: NodeName): void;
   /** The timers of the node's dead-man run out. */
   elapse(node: NodeName): void;
   /** The node gives its lock up, and the holder does not know it yet. */
@@ -87,7 +90,10 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
     cuts: [],
     counter: 0,
     intercept: undefined,
-    passTime: () => fireDeadMen(world),
+    passTime: () => {
+      fireDeadMen(world);
+      runDueRounds(world);
+    },
   };
   for (const [name, given] of Object.entries(seed.nodes)) world.machines.set(name, seedMachine(world, name, given));
   const machine = (node: NodeName): MemoryMachine => {
@@ -107,6 +113,7 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
     },
     powerOff: (node) => powerOff(machine(node)),
     reboot: (node) => reboot(world, machine(node)),
+    sendStandbys: (node) => runRounds(world, machine(node)),
     bootGate: (node) => runBootGate(world, machine(node)),
     elapse: (node) => elapse(world, machine(node)),
     stealLock: (node) => {
@@ -183,6 +190,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
       read: (signal) =>
         call(world, { node, operation: 'failovers.read', write: false }, signal, ({ failovers }) => [...failovers]),
     },
+    standbys: createMemoryStandbys(world, node),
     doctor: createMemoryDoctor(world, node),
     prepareSwitch: async () => undefined,
     // No client in memory keeps a connection.
@@ -285,7 +293,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     pool: poolOf(world, machine),
     versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
     capabilities: machine.capabilities,
-    ...defined({ boot: machine.boot }),
+    ...defined({ boot: machine.boot, standby: standbyFacts(world, machine) }),
     roundTripMs: world.seed.roundTripMs ?? 0,
   };
 }

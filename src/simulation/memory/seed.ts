@@ -10,6 +10,7 @@ import type {
   MemoryDockerSeed,
   MemoryMachine,
   MemoryNodeSeed,
+  MemoryStandby,
   MemoryVolumeSeed,
 } from './types.ts';
 import { memoryDatasetName } from './volumes.ts';
@@ -19,6 +20,14 @@ const defaultPoolBytes = 2 ** 40;
 
 /** What containers bind of every node. */
 const usualPaths = ['/', '/dev', '/etc', '/etc/localtime', '/proc', '/run', '/sys', '/tmp', '/var/run/docker.sock'];
+
+const newStandby = (): MemoryStandby => ({
+  rules: undefined,
+  due: new Map(),
+  paused: new Map(),
+  sent: new Map(),
+  received: new Map(),
+});
 
 /** A node as the seed describes it. Invariants are not checked, so that broken states can be seeded too. */
 export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNodeSeed): MemoryMachine {
@@ -45,6 +54,7 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     docker: seedDocker(seed.docker ?? {}),
     images: new Map(),
     table: { present: false, proxies: [], open: [], peers: [], ...withoutHolds(seed.network) },
+    standby: seed.standby && newStandby(),
     boot: seed.boot && {
       alone: 'wait',
       peers: [],

@@ -17,6 +17,7 @@ import type { FailoverReceipt } from '../../model/failover.ts';
 import type { FoundContainer, FoundDocker, FoundVolume } from '../../model/found-docker.ts';
 import type { AuditLine } from '../../model/history.ts';
 import type { HeldPort } from '../../model/name-table.ts';
+import type { ReceivedStandby, SentStandby, StandbyRules } from '../../model/standby/facts.ts';
 
 /** The clock of the memory cluster. That of tests moves only when every task sleeps. */
 export interface MemoryClock {
@@ -102,6 +103,8 @@ export interface MemoryNodeSeed {
   readonly network?: Partial<NetworkTable>;
   /** Boot rules; absent: the node has no boot gate. */
   readonly boot?: Partial<BootFacts>;
+  /** It is set up for standbys. */
+  readonly standby?: true;
   readonly poolBytes?: number;
   readonly capabilities?: Partial<ZfsCapabilities>;
   readonly ailments?: MemoryAilments;
@@ -247,6 +250,17 @@ export interface MemoryArmed {
   readonly asksFirst?: true;
 }
 
+/** What a node knows of standbys, and when its next rounds are due. */
+export interface MemoryStandby {
+  rules: StandbyRules | undefined;
+  due: Map<VolumeId, number>;
+  /** By volume, the lock of the run that has paused its rounds. */
+  readonly paused: Map<VolumeId, MemoryMachine['lock']>;
+  /** By volume and target. */
+  readonly sent: Map<string, SentStandby>;
+  readonly received: Map<VolumeId, ReceivedStandby>;
+}
+
 export interface MemoryDocker {
   readonly containers: Map<string, FoundContainer>;
   readonly volumes: readonly FoundVolume[];
@@ -277,6 +291,8 @@ export interface MemoryMachine {
   /** With `names` if it is set up for names. */
   table: Omit<NetworkTable, 'holds'>;
   boot: BootFacts | undefined;
+  /** Absent: it is not set up for standbys. */
+  standby: MemoryStandby | undefined;
   /** Recorded deployments of containers by id; they override the labels. */
   readonly adopted: Map<string, DeploymentName>;
   readonly holds: Map<string, { readonly port: HeldPort; readonly untilMs: number }>;

@@ -73,6 +73,7 @@ describe('a node', () => {
     pool: 'drover\tONLINE\t100\t50\tactive\tenabled\n40\n',
     network: '',
     boot: '',
+    standby: '',
     deployments: '',
     sockets,
     system: '2.3.9-1\n6.12.0 x86_64\n',
