@@ -75,6 +75,10 @@ describe.skipIf(first === undefined || second === undefined)('two containers tha
     });
     return stdout.split('\n').filter((line) => line !== '');
   };
+  const expectConverged = async (): Promise<void> => {
+    const outcome = await engine.converge(signal);
+    expect(outcome, JSON.stringify(outcome)).toMatchObject({ result: 'converged' });
+  };
   const both = [`drover-${reader}`, `drover-${writer}`];
   const expectShared = async (node: LabNode, text: string): Promise<void> => {
     expect(await running(node)).toEqual(both);
@@ -102,12 +106,12 @@ describe.skipIf(first === undefined || second === undefined)('two containers tha
   });
 
   it('move with it and back, and go back to a snapshot of it together', async () => {
-    expect(await engine.converge(signal)).toMatchObject({ result: 'converged' });
+    await expectConverged();
     await inside(first, writer, 'echo one >/srv/file; sync');
     await expectShared(first, 'one\n');
     for (const node of [second, first]) {
       config = placedOn(node);
-      expect(await engine.converge(signal)).toMatchObject({ result: 'converged' });
+      await expectConverged();
       await expectShared(node, 'one\n');
       expect(await engine.converge(signal)).toEqual({ result: 'converged', steps: 0 });
     }
@@ -116,7 +120,7 @@ describe.skipIf(first === undefined || second === undefined)('two containers tha
     await expectShared(first, 'two\n');
     await engine.acts.rollBack(writer, ref ?? expect.fail('no snapshot'), signal);
     await expectShared(first, 'one\n');
-    expect(await engine.converge(signal)).toMatchObject({ result: 'converged' });
+    await expectConverged();
   });
 
   it('both run again where they were, if drover is gone before the release, and the next run moves them', async () => {
@@ -139,7 +143,7 @@ describe.skipIf(first === undefined || second === undefined)('two containers tha
     await expectShared(first, 'one\n');
 
     engine = newEngine();
-    expect(await engine.converge(signal)).toMatchObject({ result: 'converged' });
+    await expectConverged();
     await expectShared(second, 'one\n');
     expect(await running(first)).toEqual([]);
   });
