@@ -51,8 +51,8 @@ export interface TmpfsPart extends MountPart {
   readonly options: string;
 }
 
-/** What a bind with a relative path is, where drover's own rule is not meant. */
-const bindChoices = ['volume', 'files'] as const;
+/** What a bind with a relative path is, where drover's own rule is not meant. `local`: it stays on its node. */
+const bindChoices = ['volume', 'files', 'local'] as const;
 export type BindChoice = (typeof bindChoices)[number];
 
 const hint = 'write "name:/data" for a volume, or "/path/of/the/node:/data"';

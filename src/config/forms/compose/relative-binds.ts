@@ -24,6 +24,13 @@ export function readRelativeBind(service: ComposeService, bind: BindPart): Relat
   const { source, mountpoint, place, readOnly } = bind;
   const choice = bind.choice ?? choiceOf(service.entries);
   if (choice === 'volume') return volumeOf(service, bind);
+  if (choice === 'local') {
+    return complain(
+      place,
+      `${quote(source)} cannot stay on its node: the nodes do not have the folder of this file`,
+      `write the full path that it has on the node: "/path/of/the/node:${mountpoint}"`,
+    );
+  }
   const reading = service.file.context.read(source, 'bind');
   const tree = reading.kind === 'bytes' ? unpackTree(reading.bytes) : undefined;
   const isEmpty = tree?.isFolder === true && tree.files.every(({ path }) => placeholders.includes(path));

@@ -86,10 +86,16 @@ describe('a bind of a path next to the Compose file', () => {
     ['"./large:/data:ro"', '"./large" cannot go with the application'],
     ['"./none.conf:/data:ro"', '"./none.conf" does not exist'],
     ['"~/none:/data:ro"', '"~/none" does not exist'],
+    ['{type: bind, source: ./data, target: /d, x-drover: {bind: local}}', '"./data" cannot stay on its node'],
     ['"./nginx.conf:/a", "b:/a"', 'the mountpoint "/a" is used already'],
   ])('%s is refused: content is never replaced by an empty volume', async (entry, message) => {
     const result = await read(entry);
     expect(result.ok ? '' : result.problems.map((one) => one.message).join('\n')).toContain(message);
+  });
+
+  it('has a full path where the file says that it stays on its node', async () => {
+    const { binds, volumes } = await appWith('{type: bind, source: /srv/d, target: /d, x-drover: {bind: local}}');
+    expect([binds, volumes]).toEqual([[{ source: '/srv/d', mountpoint: '/d' }], []]);
   });
 
   it('is a volume where the file says so', async () => {
