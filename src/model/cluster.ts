@@ -67,6 +67,8 @@ export interface NodeFacts {
   readonly imageVolumes?: Readonly<Record<string, readonly string[]>>;
   /** Ports that an image exposes (its EXPOSE lines), by image id; images without any are absent. */
   readonly imagePorts?: Readonly<Record<string, readonly PortKey[]>>;
+  /** Volumes of Docker that people, or Compose, have named, and that are not drover's; absent: none. */
+  readonly dockerVolumes?: readonly DockerVolume[];
   readonly pool: PoolFacts;
   readonly versions: {
     readonly docker: string;
@@ -84,6 +86,14 @@ export interface NodeFacts {
   readonly boot?: BootFacts;
   /** Absent: the node is not set up for standbys. */
   readonly standby?: StandbyFacts;
+}
+
+/** A volume of Docker: `drover import` can take its data over. */
+export interface DockerVolume {
+  readonly name: string;
+  /** From Compose's labels: its project, and its key in the Compose file. */
+  readonly project?: string;
+  readonly key?: string;
 }
 
 /** An address of a node on one of its interfaces. */

@@ -3,6 +3,7 @@ import { plainAddress } from '../model/addresses.ts';
 import type {
   BootFacts,
   Container,
+  DockerVolume,
   ForeignMount,
   Listener,
   NodeAddress,
@@ -95,7 +96,7 @@ export interface ObserveDeps {
   readonly store: ZfsStore;
   readonly pool: string;
   readonly meshAddress: string;
-  readonly docker: Pick<DockerRuntime, 'list' | 'images' | 'imageVolumes' | 'imagePorts' | 'version'>;
+  readonly docker: Pick<DockerRuntime, 'list' | 'images' | 'imageVolumes' | 'imagePorts' | 'version' | 'volumes'>;
   /** For the whole observation, default 180 000: a node that answers many requests slowly must not hold up every run. */
   readonly limitMs?: number;
 }
@@ -132,18 +133,20 @@ interface DockerFacts {
   readonly imageVolumes: NonNullable<NodeFacts['imageVolumes']>;
   readonly imagePorts: NonNullable<NodeFacts['imagePorts']>;
   readonly version: DockerVersion;
+  readonly volumes: readonly DockerVolume[];
 }
 
 async function readDocker({ docker }: ObserveDeps, signal: AbortSignal): Promise<DockerFacts> {
-  const [containers, images, version] = await Promise.all([
+  const [containers, images, version, volumes] = await Promise.all([
     docker.list(signal),
     docker.images(signal),
     docker.version(signal),
+    docker.volumes(signal),
   ]);
   const ids = Object.values(images);
   const imageVolumes = await docker.imageVolumes(ids, signal);
   // Both come from the same inspections, which the runtime keeps.
-  return { containers, images, version, imageVolumes, imagePorts: await docker.imagePorts(ids, signal) };
+  return { containers, images, version, volumes, imageVolumes, imagePorts: await docker.imagePorts(ids, signal) };
 }
 
 type Sections = Readonly<Record<(typeof sections)[number], string>>;
@@ -182,7 +185,7 @@ export function parseSpan(text: string): number {
 function toFacts(
   deps: ObserveDeps,
   texts: Sections,
-  { containers, images, imageVolumes, imagePorts, version }: DockerFacts,
+  { containers, images, imageVolumes, imagePorts, version, volumes }: DockerFacts,
 ): Omit<NodeFacts, 'capabilities' | 'roundTripMs'> {
   const { node } = deps.connection;
   const nodeId = parseNodeId(texts.datasets, deps.store.root);
@@ -208,6 +211,7 @@ function toFacts(
     images,
     imageVolumes,
     imagePorts,
+    ...(volumes.length === 0 ? {} : { dockerVolumes: volumes }),
     pool,
     versions: { ...version, zfs, kernel, arch },
     ...defined({ boot, standby: parseStandby(texts.standby) }),

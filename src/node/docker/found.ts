@@ -1,3 +1,4 @@
+import type { DockerVolume } from '../../model/cluster.ts';
 import type { RestartPolicy } from '../../model/container/fields.ts';
 import { defined } from '../../model/defined.ts';
 import type { FoundContainer, FoundDocker, FoundMount, FoundVolume } from '../../model/found-docker.ts';
@@ -34,6 +35,16 @@ export async function findDocker(api: DockerApi, signal: AbortSignal): Promise<F
     containers: containers.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     volumes: listAt(volumes, 'Volumes').flatMap(readFoundVolume),
   };
+}
+
+/** The volumes with a name that someone knows. Throws where the list is too long: it is not known then. */
+export async function listDockerVolumes(api: DockerApi, signal: AbortSignal): Promise<readonly DockerVolume[]> {
+  const request = { what: 'list the volumes', method: 'GET', path: '/volumes', limitBytes: dockerListBytes } as const;
+  const volumes = listAt(await api.json(request, signal), 'Volumes').flatMap(readFoundVolume);
+  return volumes
+    .filter(({ name, isAnonymous }) => !isAnonymous && name.length <= 255)
+    .map(({ name, project, key }) => ({ name, ...defined({ project, key }) }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Volumes whose place cannot be used as a directory are left out, and so are drover's own. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ContainerEvent, ContainerRuntime, LogOptions } from '../../engine/node-client.ts';
-import type { Container, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
+import type { Container, ContainerSpec, DockerVolume, ImageDefaults } from '../../model/cluster.ts';
 import type { AppName, VolumeId } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
@@ -23,10 +23,10 @@ import {
 } from './api.ts';
 import { placeFiles, prepareSources, removePlaced } from './binds.ts';
 import { exitOf, readCondition } from './condition.ts';
-
 import { execInContainer } from './exec.ts';
 import { checkFiles, putFiles } from './files.ts';
 import { fillNewVolumes } from './fill.ts';
+import { listDockerVolumes } from './found.ts';
 import { createDockerImages, createImageReader, type ImageReader, volumesOfImage } from './images.ts';
 import { throughGate } from './mounts.ts';
 import { createNameNetworks, type NameNetworks } from './name-network.ts';
@@ -48,6 +48,8 @@ export interface DockerRuntime extends ContainerRuntime {
   /** Ids of the node's images by tag and by digest. */
   images(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   version(signal: AbortSignal): Promise<DockerVersion>;
+  /** Volumes of Docker that have a name and are not drover's. */
+  volumes(signal: AbortSignal): Promise<readonly DockerVolume[]>;
   /** The address and port of the container behind each of these published TCP ports, if it has an address of its own. */
   targets: FindTargets;
 }
@@ -84,6 +86,7 @@ export function createDockerRuntime(
     ...createDockerImages(connection, api, images),
     images: (signal) => images.list(signal),
     version: (signal) => api.version(signal),
+    volumes: (signal) => listDockerVolumes(api, signal),
     targets: (ports, signal) => findTargets(api, ports, signal),
     async list(signal) {
       const listed = await listContainers(node, api, images, signal);

@@ -1,3 +1,4 @@
+import type { DockerVolume } from '../../model/cluster.ts';
 import { isName, printCommand } from '../../model/command-line.ts';
 import type { Application, AppName, NodeName, VolumeId, VolumeMount } from '../../model/config.ts';
 import { defaultVolumeId } from '../../model/names.ts';
@@ -52,6 +53,8 @@ export function checkNewVolumes(
       continue;
     }
     const meant = mountedAt(input, own, id, mountpoint) ?? likeliest(unusedOf(input, app, own), mountpoint, own);
+    const docker = meant === undefined ? inDocker(input, app, id) : undefined;
+    if (docker !== undefined) problems.push(notImported(app, node, mountpoint, docker));
     if (meant === undefined) continue;
     const { copy, of } = meant;
     if (of !== app.name) keeps.add(of);
@@ -68,6 +71,40 @@ export function checkNewVolumes(
     });
   }
   return { problems, refused: problems.length === 0 ? [] : fresh, keeps: [...keeps] };
+}
+
+/** A volume of Docker, and the node that has it. */
+interface InDocker {
+  readonly node: NodeName;
+  readonly volume: DockerVolume;
+}
+
+/** The volume of Docker that Compose has for this volume of the file: of that name, or with its labels. */
+function inDocker({ config, reachable }: PlanInput, app: Application, id: VolumeId): InDocker | undefined {
+  if (config.format !== 'compose') return undefined;
+  const { name, hasFixedId } = app.volumes.find((volume) => volume.id === id) ?? {};
+  if (name === undefined) return undefined;
+  const isMeant = (volume: DockerVolume): boolean =>
+    volume.name === id || (hasFixedId !== true && volume.project === config.name && volume.key === name);
+  for (const [node, { dockerVolumes = [] }] of reachable) {
+    const volume = dockerVolumes.find(isMeant);
+    if (volume !== undefined) return { node, volume };
+  }
+  return undefined;
+}
+
+function notImported(app: Application, node: NodeName, mountpoint: string, { node: at, volume }: InDocker): Blocker {
+  const { project } = volume;
+  const command = ['drover', 'import', at, ...(project === undefined ? [] : ['--project', project])];
+  const how = isName(at) && (project === undefined || isName(project)) ? printCommand(command) : 'drover import';
+  return {
+    app: app.name,
+    node,
+    reason:
+      `cannot start ${quote(app.name)} on ${quote(node)} with a new, empty volume at ${mountpoint}: ` +
+      `Docker on ${quote(at)} has the volume ${quote(volume.name)}, which may hold its data`,
+    hint: `to take its data over: ${how}; to start empty, give the volume another "name" under the top-level "volumes"`,
+  };
 }
 
 /** Blocks what would create a volume that another application, which shares it, does not get. */

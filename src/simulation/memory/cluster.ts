@@ -276,6 +276,12 @@ function foreignMountsOf({ foreignMounts }: MemoryMachine): Pick<NodeFacts, 'for
   return { foreignMounts: found };
 }
 
+function dockerVolumesOf({ docker }: MemoryMachine): Pick<NodeFacts, 'dockerVolumes'> {
+  const named = docker.volumes.filter(({ isAnonymous }) => !isAnonymous);
+  if (named.length === 0) return {};
+  return { dockerVolumes: named.map(({ name, project, key }) => ({ name, ...defined({ project, key }) })) };
+}
+
 function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
   const ids = [...machine.images.values()].map(({ id }) => id);
   return {
@@ -285,6 +291,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     containers: observedContainers(world, machine),
     volumes: listVolumes(machine),
     ...foreignMountsOf(machine),
+    ...dockerVolumesOf(machine),
     network: readTable(world, machine),
     listeners: machine.listeners,
     images: Object.fromEntries([...machine.images].map(([reference, { id }]) => [reference, id])),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../../src/config/load.ts';
-import type { Container, Volume } from '../../../../src/model/cluster.ts';
+import type { Container, NodeFacts, Volume } from '../../../../src/model/cluster.ts';
 import type { Config } from '../../../../src/model/config.ts';
 import { defaultVolumeId } from '../../../../src/model/names.ts';
 import { findKnownIds } from '../../../../src/model/volume-identity.ts';
@@ -169,6 +169,43 @@ describe('data that an earlier version, or a file of another form, has made', ()
     expect(away.blocked).toMatchObject([{ reason: expect.stringContaining('may hold it and cannot be reached') }]);
     const seen = makePlan(files, aCluster(onNode(node, { volumes: [there(legacy)] }), unreachable('10.0.0.2')));
     expect(seen.knownIds).toEqual(marked);
+  });
+});
+
+describe('a volume of Docker that Compose has made', () => {
+  const planWith = (config: Config, dockerVolumes: NodeFacts['dockerVolumes'] = []) => {
+    const state = aCluster(onNode(node), onNode('10.0.0.2'));
+    const seen = state.nodes['10.0.0.2'];
+    if (seen?.status !== 'reachable') throw new Error('it is not reachable');
+    const there = { ...seen, facts: { ...seen.facts, dockerVolumes } };
+    return makePlan(config, { nodes: { ...state.nodes, '10.0.0.2': there } });
+  };
+  const files = db('pgdata:/data');
+
+  it.each([
+    ['its name', [{ name: 'shop_pgdata' }]],
+    ['its labels', [{ name: 'other', project: 'shop', key: 'pgdata' }]],
+  ])('and that has %s blocks a new, empty one, wherever it is', (_what, volumes) => {
+    const plan = planWith(files, volumes);
+    expect(kindsOf(plan)).not.toContain('create-volume');
+    expect(plan.blocked).toMatchObject([
+      {
+        reason: expect.stringContaining(`Docker on "10.0.0.2" has the volume "${volumes[0]?.name}"`),
+        hint: expect.stringMatching(/drover import 10\.0\.0\.2.*; to start empty, give the volume another "name"/),
+      },
+    ]);
+  });
+
+  it('is not meant by another name, key or project', () => {
+    const others = [
+      { name: 'blog_pgdata', project: 'blog', key: 'pgdata' },
+      { name: 'shop_log', project: 'shop', key: 'log' },
+    ];
+    expect(planWith(files, others).blocked).toEqual([]);
+    const pinned = db('pgdata:/data', 'db', 'volumes: {pgdata: {name: fresh}}\n');
+    const named = [{ name: 'shop_pgdata', project: 'shop', key: 'pgdata' }];
+    expect(planWith(pinned, named).blocked).toEqual([]);
+    expect(kindsOf(planWith(pinned, named))).toContain('create-volume');
   });
 });
 
