@@ -914,7 +914,7 @@ follow() {
     other=$records/${apps[n]}
     [ -f "$other" ] && [ "$(head -n 1 "$other")" = "${sharers[n]}" ] || continue
     awk -v old="$1 $2" -v new="$1 $3" '$0 == old { $0 = new } { print }' "$other" >"$records/.new.$app" &&
-      sync "$records/.new.$app" && mv "$records/.new.$app" "$other"
+      sync "$records/.new.$app" && mv "$records/.new.$app" "$other" && sync "$records"
   done
 }
 [ -f "$record" ] || exit 0
@@ -1067,6 +1067,11 @@ prune() {
     done
   done
 }
+# FILE: standard input becomes FILE, whole or not at all; once it has returned, also after a power cut
+save() {
+  local new=${1%/*}/.${1##*/}
+  mkdir -p "${1%/*}" && cat >"$new" && sync "$new" && mv "$new" "$1" && sync "${1%/*}"
+}
 one_line() { tr -s '[:cntrl:]' ' ' | tail -c 300; }
 
 # --- on the owner ---
@@ -1121,8 +1126,7 @@ read_sent() {
 }
 # TARGET ERROR: keeps it; "-" for none.
 keep_sent() {
-  mkdir -p "$state/sent/$leaf" && printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$got" "$got_guid" "$got_at" "$bytes" "$pending" "$2" >"$state/sent/$leaf/.$1" &&
-    mv "$state/sent/$leaf/.$1" "$state/sent/$leaf/$1"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$got" "$got_guid" "$got_at" "$bytes" "$pending" "$2" | save "$state/sent/$leaf/$1"
 }
 # WHY: ends the job of a standby.
 stuck() {
@@ -1431,7 +1435,7 @@ receive() {
   printf 'go\n'
   line=$(zfs receive -s -u "${options[@]}" "$ds" 2>&1 < <(exec perl -e "$one_snapshot" 2>/dev/null)) || refuse "${line##*$'\n'}"
   arrived "$snapshot" "$guid" "$nodes"
-  mkdir -p "$state/received" && printf '%s\t%s\t%s\t%s\n' "$peer" "$snapshot" "$guid" "$at" >"$state/received/.$leaf" && mv "$state/received/.$leaf" "$state/received/$leaf"
+  printf '%s\t%s\t%s\t%s\n' "$peer" "$snapshot" "$guid" "$at" | save "$state/received/$leaf"
   printf 'received\t%s\n' "$guid"
 }
 

@@ -39,11 +39,35 @@ it('so is every file that makes a host a node', () => {
   // A disk that is full: the file stays as it was, and nothing is left beside it.
   expect(run('sync() { return 1; }\n').status).toBe(1);
   expect(readdirSync(folder).sort()).toEqual(['file', 'log']);
-  // Nothing else of it puts a file in the place of another one.
-  expect(provision.match(/\bmv\b.*/g)?.filter((line) => !line.includes('sync'))).toEqual([
+  // All else of it that puts a file in the place of another one does so too, but for what a power cut takes away anyway:
+  // the answers to one question, and what is in /run.
+  const moves = provision.match(/^.*\bmv\b.*$/gm) ?? [];
+  const loose = moves.filter((line) => !/\bsync\b.*\bmv\b.*\bsync\b/.test(line));
+  expect(loose.map((line) => line.replace(/^.*?(?=\bmv\b)/, ''))).toEqual([
     'mv "$answers/.$peer" "$answers/$peer"; } &',
     'mv $run/waiting.new $run/waiting',
+    'mv "$run/.paused.$1" "$run/paused.$1" || exit 1',
   ]);
+  rmSync(folder, { recursive: true });
+});
+
+// What was sent says which snapshots and bookmarks the next transfer starts from: the rounds remove all others. What was
+// received says how old a standby is while its owner is off.
+it('so is what the rounds of standbys have sent and received', () => {
+  const provision = readFileSync(new URL('../../../host/provision.sh', import.meta.url), 'utf8');
+  const [save = ''] = /^save\(\) \{\n[\s\S]*?\n\}\n/m.exec(provision) ?? [];
+  const folder = mkdtempSync(join(tmpdir(), 'drover-sent-'));
+  const log = `sync() { echo "sync $1" >>log; }; mv() { echo "mv $1 $2" >>log; command mv "$@"; }\n`;
+  const script = `cd '${folder}' || exit 1\n${log}${save}\necho text | save '${folder}/sent/n2'`;
+  expect(spawnSync('bash', ['-uc', script]).status).toBe(0);
+  expect(readFileSync(join(folder, 'sent', 'n2'), 'utf8')).toBe('text\n');
+  expect(readFileSync(join(folder, 'log'), 'utf8').split('\n')).toEqual([
+    `sync ${folder}/sent/.n2`,
+    `mv ${folder}/sent/.n2 ${folder}/sent/n2`,
+    `sync ${folder}/sent`,
+    '',
+  ]);
+  for (const file of ['sent/$leaf/$1', 'received/$leaf']) expect(provision).toContain(`| save "$state/${file}"`);
   rmSync(folder, { recursive: true });
 });
 
