@@ -11,6 +11,8 @@ interface Variant {
   readonly tag?: string;
   readonly mode?: string;
   readonly size?: string;
+  /** `fresh` with a snapshot each day. */
+  readonly isKept?: boolean;
   /** `a` and `b` with each other's volume. */
   readonly isExchanged?: boolean;
 }
@@ -29,10 +31,11 @@ const writer = (name: keyof typeof writers, volume: string, { tag = '1', mode = 
 
 function application(variant: Variant = {}): string {
   const size = variant.size === undefined ? '' : `, maximum_size: "${variant.size}"`;
+  const kept = variant.isKept === true ? ', snapshots: {daily: 1}' : '';
   const [a, b] = variant.isExchanged === true ? ['vol-b', 'vol-a'] : ['vol-a', 'vol-b'];
   return `version: 1
 applications:
-${writer('writer', `volume: {mountpoint: /data${size}}`, variant)}${writer('pair', 'volumes: [{mountpoint: /data}, {mountpoint: /more}]')}${writer('a', `volume: {mountpoint: /data, dataset_id: ${a}}`)}${writer('b', `volume: {mountpoint: /data, dataset_id: ${b}}`)}${writer('fresh', 'volume: {mountpoint: /data}')}  page:
+${writer('writer', `volume: {mountpoint: /data${size}}`, variant)}${writer('pair', 'volumes: [{mountpoint: /data}, {mountpoint: /more}]')}${writer('a', `volume: {mountpoint: /data, dataset_id: ${a}}`)}${writer('b', `volume: {mountpoint: /data, dataset_id: ${b}}`)}${writer('fresh', `volume: {mountpoint: /data${kept}}`)}  page:
     image: drover/busybox:1
     ports: [{internal: 80, external: 8080}]
     command: [sh, -c, "mkdir -p /www; echo page >/www/index.html; exec httpd -f -p 80 -h /www"]
@@ -111,6 +114,14 @@ export const bootRules: Scenario = {
   goal: files(['fresh'], []),
   prepare: async () => {
     await onNode(node2, 'rm /etc/drover/boot-peers');
+  },
+};
+export const standbyRules: Scenario = {
+  name: 'rules of standbys lost',
+  before: files(['fresh'], [], { isKept: true }),
+  goal: files(['fresh'], [], { isKept: true }),
+  prepare: async () => {
+    await onNode(node1, 'rm /etc/drover/standby');
   },
 };
 /** As an earlier version of drover left it: the dataset names no deployment. */

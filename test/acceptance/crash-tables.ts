@@ -45,6 +45,7 @@ export const others: readonly CrashCase[] = [
   },
   { scenario: of.mounting, event: killed('begun', 'mount-volume'), follow: 'same' },
   { scenario: of.bootRules, event: killed('begun', 'set-boot-rules'), follow: 'same' },
+  { scenario: of.standbyRules, event: killed('begun', 'set-standbys'), follow: 'same' },
   { scenario: of.unnamed, event: killed('begun', 'set-deployment'), follow: 'same' },
   { scenario: of.unnamed, event: late('set-deployment', node1, 'flock', '*-- *drover:deployment=*'), follow: 'same' },
   {
