@@ -16,6 +16,7 @@ const standIn = `zfs() {
       local epoch=3 id=v1
       [ "$last" = tank/v/one ] && printf '%s\\t%s\\t%s\\n' drover:deployment shop local || { epoch=5; id=v2; }
       printf '%s\\t%s\\t%s\\n' refquota 64 local drover:vol "$id" local drover:role frozen local drover:owner n1 local
+      [ "$last" = tank/v/two ] || printf '%s\\t%s\\t%s\\n' drover:name data local
       printf '%s\\t%s\\t%s\\n' drover:epoch "$epoch" local drover:app 'a b' local drover:flags - -
       printf '%s\\t%s\\t%s\\n' recordsize 8192 local atime off inherited
       ;;
@@ -59,8 +60,8 @@ describe('the script that swaps volumes', () => {
         'set|readonly=off|refquota=64|recordsize=8192|tank/v/one-swap|',
         'set|readonly=off|refquota=64|recordsize=8192|tank/v/two-swap|',
         `program|--|tank|-|n1|${[
-          'tank/v/one|tank/v/one-swap|v1-before|v1|3|4|a b||shop|',
-          'tank/v/two|tank/v/two-swap|v2-before|v2|5|6|a b|||',
+          'tank/v/one|tank/v/one-swap|v1-before|v1|3|4|data|a b||shop|',
+          'tank/v/two|tank/v/two-swap|v2-before|v2|5|6||a b|||',
         ].join('')}`,
       ],
     });
