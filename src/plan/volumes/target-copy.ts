@@ -1,6 +1,7 @@
 import type { Volume } from '../../model/cluster.ts';
 import { isName, printCommand } from '../../model/command-line.ts';
 import type { NodeName } from '../../model/config.ts';
+import { firstOnVolume } from '../../model/shared-volumes.ts';
 import type { PlanInput } from '../plan-input.ts';
 import { quote } from '../wording.ts';
 import { type Copy, evidence } from './ownership.ts';
@@ -84,9 +85,9 @@ const peopleText = (count: number): string =>
 
 /** Afterwards the node can receive the volume again. A volume without an application is put aside by hand. */
 export function asideHint(input: PlanInput, { node, volume: { id, dataset, role } }: Copy): string {
-  const app = Object.values(input.config.applications).find(({ volumes }) => volumes.some((one) => one.id === id));
+  const app = firstOnVolume(input.config, id);
   if (app !== undefined)
-    return `make it a standby again, which keeps all that it has: drover reseed ${app.name} ${nameOf(input, node)}`;
+    return `make it a standby again, which keeps all that it has: drover reseed ${app} ${nameOf(input, node)}`;
   const aside = `${input.config.settings.pool}/${role === 'diverged' ? role : 'aside'}-${dataset.split('/').at(-1) ?? ''}`;
   const what = `put the copy aside, which keeps all of it, on ${nameOf(input, node)}`;
   return isName(dataset) ? `${what}: ${printCommand(['zfs', 'rename', dataset, aside])}` : what;

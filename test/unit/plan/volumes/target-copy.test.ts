@@ -52,6 +52,21 @@ describe('a copy that cannot take the stream', () => {
     expect(blockerOf({ snapshots: [] })?.hint).toContain(aside);
   });
 
+  it('is renamed with the command for the first application by name that shares it, in whatever order they are', () => {
+    const apps = [db, anApplication('api', { volumes: [aMount('v1')] })];
+    const volumes = [
+      aVolume('v1', { on: 'a', application: 'db', snapshots: snaps('a1 b2') }),
+      aVolume('v1', { role: 'replica', owner: 'id-a', snapshots: [], dataset }),
+    ];
+    const [owner = expect.fail(), copy = expect.fail()] = volumes;
+    const state = aCluster(onNode('a', { volumes: [owner] }), onNode('b', { volumes: [copy] }));
+    const hints = [apps, apps.toReversed()].map((all) =>
+      makePlan(aConfig(all, { a: [], b: ['api', 'db'] }), state).blocked.map(({ hint }) => hint),
+    );
+    expect(hints[0]?.[0]).toContain('drover reseed api b');
+    expect(hints[1]).toEqual(hints[0]);
+  });
+
   it('is usable if its first receive was interrupted: it resumes', () => {
     expect(planWith({ snapshots: [], resumeToken: 't' }).blocked).toEqual([]);
   });
