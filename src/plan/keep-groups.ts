@@ -6,7 +6,8 @@ import { quote } from './wording.ts';
  * The plan with only the steps of these groups. A group that waits for the stop of another group's container is
  * blocked: until then that container has its port or its volume. So is one that shares a volume with another group, and
  * waits for what that one's steps do to it. A group that depends on another one is blocked with it, except with
- * `returns`: the applications ran before, and only start again.
+ * `returns`: the applications ran before, and only start again. They have the steps of all their volumes, so they wait
+ * for no step of a volume that only other applications have.
  */
 export function keepGroups(
   plan: Plan,
@@ -16,7 +17,7 @@ export function keepGroups(
   const kinds = returns ? ['stop-container'] : ['stop-container', 'start-container', 'check-container'];
   const ends = new Map(
     plan.steps
-      .filter(({ action }) => kinds.includes(action.kind) || 'volume' in action)
+      .filter(({ action, group }) => kinds.includes(action.kind) || ('volume' in action && (!returns || keeps(group))))
       .map((step) => [step.id, step] as const),
   );
   let steps = plan.steps.filter(({ group }) => keeps(group));

@@ -113,8 +113,32 @@ export function planReturn(
   const missing = [...new Set(places.values())].filter((node) => deployment[node] === undefined);
   for (const node of missing) deployment[node] = [...places].filter(([, to]) => to === node).map(([app]) => app);
   const keeps = (group: string): boolean => back.has(group) || (network && group === 'network');
-  const plan = keepGroups(makePlan({ ...config, deployment }, state), keeps, { returns: true });
+  const whole = makePlan({ ...config, applications: dependingOnNothing(config, back), deployment }, state);
+  const plan = keepGroups(withOwnVolumes(whole, config, back), keeps, { returns: true });
   return { ...plan, blocked: plan.blocked.filter(({ app }) => app !== undefined && back.has(app)) };
+}
+
+/** They ran before: none of them stays down because one that it depends on is blocked, or does not start. */
+function dependingOnNothing({ applications }: Config, back: ReadonlyMap<AppName, NodeName>): Config['applications'] {
+  const changed = [...back.keys()].flatMap((name) => {
+    const app = applications[name];
+    if (app?.dependsOn === undefined) return [];
+    const dependsOn = app.dependsOn.map((one) => ({ ...one, isOptional: true }) as const);
+    return [[name, { ...app, dependsOn }] as const];
+  });
+  return { ...applications, ...Object.fromEntries(changed) };
+}
+
+/** The steps of a shared volume are in the group of the first application that has it. One that comes back takes them. */
+function withOwnVolumes(plan: Plan, { applications }: Config, back: ReadonlyMap<AppName, NodeName>): Plan {
+  const names = [...back.keys()].toSorted();
+  const steps = plan.steps.map((step) => {
+    const { action, group } = step;
+    if (!('volume' in action) || back.has(group)) return step;
+    const app = names.find((name) => applications[name]?.volumes.some(({ id }) => id === action.volume));
+    return app === undefined ? step : { ...step, group: app };
+  });
+  return { ...plan, steps };
 }
 
 /**

@@ -77,6 +77,24 @@ describe('two applications that share a volume', () => {
     },
   );
 
+  it('one runs again where it was, if the move fails with which the other one joins', async () => {
+    const scene = await sharedScene([web]);
+    scene.setConfig(placed('n2'));
+    // The volume is frozen by then, and the other one has a volume of its own on the new node.
+    let isFrozen = false;
+    scene.cluster.intercept(({ operation, phase }) => {
+      if (operation === 'containers.stop' && phase === 'before') scene.cluster.write('n1', 'site', MiB);
+      if (operation === 'volumes.freeze' && phase === 'after') isFrozen = true;
+      if (operation === 'transfer' && isFrozen) throw new AppError('command-failed', 'it broke');
+    });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed' });
+    expect(running(scene)).toEqual({ web: 'n1' });
+    scene.cluster.intercept(undefined);
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(running(scene)).toEqual({ web: 'n2', cron: 'n2' });
+    expect(scene.cluster.violations()).toEqual([]);
+  });
+
   it('one of them is started again with its old container, next to the other, if a change of its volumes fails', async () => {
     const scene = await sharedScene();
     const more: Application = { ...cron, volumes: [...cron.volumes, aMount('new', undefined, '/new')] };

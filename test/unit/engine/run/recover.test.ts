@@ -54,6 +54,23 @@ describe('a run that fails', () => {
     expect(running(scene.cluster, 'n1')).toEqual(['es: e1', 'worker: w, e2']);
   });
 
+  it('starts an application again although one that it depends on does not start', async () => {
+    const web = { ...app('web', 1, ['w']), dependsOn: [{ app: 'db', until: 'started' }] as const };
+    const placed = (n1: readonly string[], n2: readonly string[]) =>
+      aConfig([web, app('db', 2, ['d'])], { n1, n2, n3: [] }, { revision: n1.join() });
+    const scene = createScene({ seed: threeNodes, config: placed(['web', 'db'], []) });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    scene.setConfig(placed([], ['web', 'db']));
+    scene.cluster.fail('n1', 'volumes.freeze', broke(), 2);
+    // The first one to come back.
+    scene.cluster.fail('n1', 'containers.start', broke());
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed' });
+    expect(running(scene.cluster, 'n1')).toEqual(['web: w']);
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(running(scene.cluster, 'n2')).toEqual(['db: d', 'web: w']);
+    expect(scene.cluster.violations()).toEqual([]);
+  });
+
   it('starts two applications as they were where an exchange of their volumes breaks', async () => {
     const place = { n1: ['a'], n2: ['b'], n3: [] };
     const scene = createScene({ seed: threeNodes, config: aConfig([app('a', 1, ['va']), app('b', 2, ['vb'])], place) });
