@@ -294,6 +294,7 @@ function answerDocker(
   const [, id = '', rest = ''] = /^\/containers\/([^/]+)\/?(.*)$/.exec(path) ?? [];
   const found = containers.get(id);
   if (path === '/version') json({ Version: '26.1', ApiVersion: '1.45', MinAPIVersion: '1.24' });
+  else if (path === '/volumes') json({ Volumes: [], Warnings: null });
   else if (path === '/images/json') json([{ Id: 'sha256:abc', RepoTags: ['web:1'] }]);
   else if (path === '/events') response.writeHead(200).flushHeaders();
   else if (path.startsWith('/images/')) json({ Id: 'sha256:abc', Config: { Env: [], Cmd: ['web'], Entrypoint: [] } });

@@ -79,7 +79,7 @@ describe('where nothing has to be done, a node is asked', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const ofDocker = ['GET /containers/json', 'GET /images/json', 'GET /version'];
+  const ofDocker = ['GET /containers/json', 'GET /images/json', 'GET /version', 'GET /volumes'];
   const ofImage = 'GET /images/sha256:abc/json';
 
   it('by status: one script, and of Docker each thing once', async () => {
