@@ -127,7 +127,7 @@ describe.skipIf(first === undefined || second === undefined)('two containers tha
     config = placedOn(second);
     const gone = new AbortController();
     const forget = engine.onEvent((event) => {
-      if (event.type === 'step-started' && event.step.startsWith('release-volume:')) gone.abort(new Error('killed'));
+      if (event.type === 'step-started' && event.step.startsWith('send-final:')) gone.abort(new Error('killed'));
     });
     await engine.converge(gone.signal).catch((error: unknown) => {
       if (!isAbort(error)) throw error;

@@ -6,6 +6,8 @@ import type { DockerApi } from './api.ts';
 
 /** How long a watched process is waited for before it is to be stopped, in milliseconds. */
 const unusedMs = 120_000;
+/** A watch has a session of its own, and a connection has few: other stops wait for Docker's answer. */
+const mostWatched = 1;
 /** Seconds between two looks at the process. */
 const everySeconds = '0.02';
 
@@ -22,7 +24,9 @@ interface Watched {
  * takes several times as long as most programs need to end. What comes next needs only the end of the program.
  */
 export interface Stops {
-  /** Watches the main process of the container that `inspect` finds from now on, for two minutes. Never throws. */
+  /**
+   * Watches the main process of the container that `inspect` finds from now on, for two minutes; one at a time. Never throws.
+   */
   watch(app: AppName, inspect: () => Promise<unknown>, signal: AbortSignal): Promise<void>;
   /**
    * Runs `stop`, Docker's stop of the container with this id, and calls `exited` as soon as the watched process has ended.
@@ -39,14 +43,24 @@ export interface Stops {
 export function createStops(connection: NodeConnection): Stops {
   const watched = new Map<AppName, Watched>();
   const unfinished = new Set<Promise<unknown>>();
+  let beginning = 0;
   return {
     async watch(app, inspect, signal) {
       watched.get(app)?.leave();
-      const inspected = await inspect().catch(() => undefined);
-      const [pid, id] = [numberAt(inspected, 'State', 'Pid'), textAt(inspected, 'Id')];
-      if (pid === undefined || !Number.isSafeInteger(pid) || pid < 2 || id === undefined) return;
-      const found = await watchProcess(connection, pid, id, signal).catch(() => undefined);
-      if (found !== undefined) watched.set(app, found);
+      watched.delete(app);
+      const others = [...watched.values()].filter((one) => !one.hasEnded);
+      if (beginning + others.length >= mostWatched) return;
+      beginning += 1;
+      try {
+        const inspected = await inspect();
+        const [pid, id] = [numberAt(inspected, 'State', 'Pid'), textAt(inspected, 'Id')];
+        if (pid === undefined || !Number.isSafeInteger(pid) || pid < 2 || id === undefined) return;
+        watched.set(app, await watchProcess(connection, pid, id, signal));
+      } catch {
+        // The stop waits for Docker's answer.
+      } finally {
+        beginning -= 1;
+      }
     },
     async run(app, id, stop, exited) {
       const found = watched.get(app);

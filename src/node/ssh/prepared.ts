@@ -36,9 +36,15 @@ export function withPrepared(executor: Executor): PreparedExecutor {
     }
     return undefined;
   };
-  const countWaiting = (): number => [...prepared.values()].flat().filter((session) => session.isWaiting()).length;
+  let opening = 0;
+  /** With those that are being opened: two switches may be prepared at the same time. */
+  const countWaiting = (): number =>
+    opening + [...prepared.values()].flat().filter((session) => session.isWaiting()).length;
   const open = async (script: string, signal: AbortSignal): Promise<void> => {
-    const session = await executor.open(hurried, scriptDefinition(script), signal);
+    opening += 1;
+    const session = await executor.open(hurried, scriptDefinition(script), signal).finally(() => {
+      opening -= 1;
+    });
     prepared.set(script, [...(prepared.get(script) ?? []), session]);
     setTimeout(() => {
       if (session.isWaiting()) session.close();

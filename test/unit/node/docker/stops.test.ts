@@ -113,4 +113,14 @@ describe('the end of a program that is stopped', () => {
     await stops.watch('web', () => Promise.reject(new Error('gone')), signal);
     expect(commands).toEqual([]);
   });
+
+  test('is watched for one program at a time, because each watch takes a session', async () => {
+    const { commands, stops } = local();
+    const [one, two] = [aProgram(), aProgram()];
+    await Promise.all([stops.watch('one', one.inspect, signal), stops.watch('two', two.inspect, signal)]);
+    expect(commands).toHaveLength(1);
+    one.end();
+    two.end();
+    await Promise.all([one.ended, two.ended]);
+  });
 });
