@@ -462,7 +462,7 @@ epochs=$(cat <<'END'
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 if [ "${1-}:${SSH_ORIGINAL_COMMAND-}" = peer:receive ]; then
   exec perl -e '
-    use Socket; $| = 1; $SIG{PIPE} = "IGNORE"; my $s;
+    use Socket; $| = 1; $SIG{PIPE} = "IGNORE"; my ($s, $text);
     socket($s, PF_UNIX, SOCK_STREAM, 0) && connect($s, pack_sockaddr_un("/run/drover-receive.sock"))
       or do { print "refused\tthat node does not receive standbys: run host/provision.sh there\n"; exit 1 };
     sub out { my ($to, $text) = @_;
@@ -471,10 +471,10 @@ if [ "${1-}:${SSH_ORIGINAL_COMMAND-}" = peer:receive ]; then
     for (my $open = 1;;) {
       my $ready = ""; vec($ready, fileno $s, 1) = 1; vec($ready, 0, 1) = 1 if $open;
       select $ready, undef, undef, undef;
-      if (vec $ready, fileno $s, 1) { sysread($s, my $text, 65536) && out(\*STDOUT, $text) or last }
+      if (vec $ready, fileno $s, 1) { sysread($s, $text, 65536) && out(\*STDOUT, $text) or last }
       if ($open && vec $ready, 0, 1) {
         # Who has refused the stream has said why: that is still read.
-        unless (sysread(STDIN, my $text, 131072) && out($s, $text)) { $open = 0; shutdown $s, 1 } } }
+        unless (sysread(STDIN, $text, 131072) && out($s, $text)) { $open = 0; shutdown $s, 1 } } }
   ' "$2" "${SSH_CONNECTION%% *}"
 fi
 root=$(cat /etc/drover/root-dataset) || exit 1

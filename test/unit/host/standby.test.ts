@@ -1,7 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { receiveOnlyOneSnapshot } from '../../../src/node/zfs/transfer-stream.ts';
 
@@ -157,4 +160,24 @@ describe('a node with a standby', () => {
     const checks = /one_snapshot='(.*)'\n/.exec(standby)?.[1] ?? 'none';
     expect(receiveOnlyOneSnapshot).toContain(checks);
   });
+});
+
+it("a peer's connection leads to the service: its id and address, then all it says, and the answers back", async () => {
+  const relay = /exec perl -e '\n([\s\S]*?)\n {2}' "\$2"/.exec(provision)?.[1] ?? '';
+  const socket = join(at, 'socket');
+  const server = createServer({ allowHalfOpen: true }, (service) => {
+    let said = '';
+    service.write('state\t66\t-\n');
+    service.on('data', (some) => {
+      said += some.toString();
+    });
+    service.on('end', () => service.end(`${said.length} ${said.slice(0, 40)}`));
+  }).listen(socket);
+  await once(server, 'listening');
+  const child = spawn('perl', ['-e', relay.replace('/run/drover-receive.sock', socket), 'node-a', '10.0.0.1']);
+  child.stdin.end(`${hello}\n${'x'.repeat(1_000_000)}`);
+  const answer = await text(child.stdout);
+  const length = `${peer}\n${hello}\n`.length + 1_000_000;
+  expect(answer).toBe(`state\t66\t-\n${length} ${`${peer}\n${hello}`.slice(0, 40)}`);
+  server.close();
 });
