@@ -12,6 +12,7 @@ import type {
 } from '../model/cluster.ts';
 import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
+import { allowManyListeners } from '../model/many-listeners.ts';
 import type { ContainerNames } from '../model/name-table.ts';
 import { properties } from '../model/names.ts';
 import { isNodeId } from '../model/untrusted.ts';
@@ -118,7 +119,8 @@ export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Prom
   return async (signal) => {
     const limit = AbortSignal.timeout(limitMs);
     try {
-      return await observe(AbortSignal.any([signal, limit]));
+      // One listener for each request to Docker that is in progress.
+      return await observe(allowManyListeners(AbortSignal.any([signal, limit])));
     } catch (error) {
       if (!limit.aborted || signal.aborted) throw error;
       const message = `cannot observe "${deps.connection.node}": no complete answer within ${limitMs} ms`;

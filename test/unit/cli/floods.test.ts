@@ -136,6 +136,7 @@ describe('a node that floods', () => {
     const measured = await run(['status']);
     note(flood, 'status', measured, /good .*reachable/.test(measured.output) ? 'shown' : 'not shown');
     expect(measured.output).toMatch(why);
+    expect(measured.output).not.toContain('Warning');
     expect(measured.output).toMatch(/good .*● reachable/);
     expect(measured.peakMiB).toBeLessThan(limitMiB);
   });
