@@ -14,8 +14,8 @@ export interface ActionArgs {
    * Make sure that the node has the image: pull it, or copy it from `from`, a node that has it. Fails, before anything
    * stops, if the image keeps data in its own volume below one of these mountpoints. With `id` it must be the image
    * with this id, which the application runs with on `from`, even if its name means another one on the node or in the
-   * registry. `policy` is that of the application: always pulls even if the node has an image of that name, and never asks
-   * no registry.
+   * registry. `policy` is the pull policy of the application: with always, a registry is asked even if the node has an
+   * image of that name; with never, none is asked.
    */
   'pull-image': {
     readonly node: NodeName;

@@ -1,11 +1,12 @@
 import { isLoopback, isWildcard } from '../model/addresses.ts';
 import { type Container, isActive, type NetworkTable, type NodeFacts, type PortKey } from '../model/cluster.ts';
+import { addTo } from '../model/collect.ts';
 import type { Application, DeploymentName, NodeName } from '../model/config.ts';
 import { containerName, printImage } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { sharedElsewhere } from '../model/shared-volumes.ts';
 import { entriesOfOthers, hintFor } from './deployments.ts';
-import { addTo, sorted } from './lists.ts';
+import { sorted } from './lists.ts';
 import { bringNodeBack } from './node-reasons.ts';
 import { listenOf, type PlanInput, perInput } from './plan-input.ts';
 import { externalPorts, portText } from './ports.ts';

@@ -7,10 +7,11 @@ import {
   type NodeFacts,
   type PortKey,
 } from '../model/cluster.ts';
+import { addTo } from '../model/collect.ts';
 import type { AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
 import { findKnownIds, type KnownIds, withKnownIds } from '../model/volume-identity.ts';
 import { deploymentView, describedVolumes, volumesOfOthers } from './deployment-view.ts';
-import { addTo, compareText, sorted } from './lists.ts';
+import { compareText, sorted } from './lists.ts';
 import { externalPorts, portText } from './ports.ts';
 
 /** The desired and the observed state, indexed once for all rules. Every map is sorted by its key. */

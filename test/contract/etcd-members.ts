@@ -25,7 +25,7 @@ export interface EtcdMembers {
   end(): Promise<void>;
 }
 
-/** Debian's etcd, from `DROVER_TEST_ETCD` or as it is installed; started with pre-vote, as `drover` asks for. Resolves when all answer. */
+/** Debian's etcd, from `DROVER_TEST_ETCD` or as it is installed; started with pre-vote. Resolves when all answer. */
 export async function startEtcd(): Promise<EtcdMembers> {
   const tree = process.env.DROVER_TEST_ETCD ?? '/';
   const folder = mkdtempSync(join(tmpdir(), 'drover-etcd-'));

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { load } from 'js-yaml';
-import { defaultSettings, type NodeSettings, type Settings } from '../../src/model/config.ts';
+import { createEngine } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/types.ts';
+import { type Config, defaultSettings, type NodeSettings, type Settings } from '../../src/model/config.ts';
+import { createCluster } from '../../src/node/connect.ts';
 import { connect, type NodeConnection } from '../../src/node/ssh/connection.ts';
 
 /** A node of the lab as its drover.yml says how to reach it. */
@@ -83,4 +87,16 @@ export async function writeTo(connection: NodeConnection, dataset: string, bytes
     `set -e; head -c "$2" /dev/urandom >>"$(zfs get -H -o value mountpoint "$1")/data/file"; zpool sync`,
     [dataset, String(bytes)],
   );
+}
+
+/** An engine on real nodes, with the files that `config` stands for at each run. */
+export function labEngine(config: () => Config): Engine {
+  return createEngine({
+    load: async () => ({ ok: true, config: config() }),
+    openCluster: (wanted) => createCluster(wanted, { env: process.env }),
+    now: Date.now,
+    random: Math.random,
+    sleep: (ms, stop) => sleep(ms, undefined, { signal: stop }),
+    owner: 'contract',
+  });
 }

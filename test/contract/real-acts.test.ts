@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { text as readText } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../../src/engine/engine.ts';
 import type { Engine, SnapshotRef } from '../../src/engine/types.ts';
 import type { Config } from '../../src/model/config.ts';
-import { createCluster } from '../../src/node/connect.ts';
 import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 import { aConfig, anApplication } from '../builders.ts';
 import {
   closePlayground,
   connectTo,
   type LabNode,
+  labEngine,
   newPlayground,
   openPlayground,
   patientSettings,
@@ -63,14 +61,7 @@ describe.skipIf(first === undefined || second === undefined)('acts on real nodes
     connections = await Promise.all(nodes.map((node) => connectTo(node)));
     for (const connection of connections) await openPlayground(connection, playground);
     config = placedOn(first);
-    engine = createEngine({
-      load: async () => ({ ok: true, config }),
-      openCluster: (wanted) => createCluster(wanted, { env: process.env }),
-      now: Date.now,
-      random: Math.random,
-      sleep: (ms, stop) => sleep(ms, undefined, { signal: stop }),
-      owner: 'contract',
-    });
+    engine = labEngine(() => config);
   });
   afterAll(async () => {
     for (const connection of connections) {

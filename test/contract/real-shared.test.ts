@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../../src/engine/engine.ts';
 import type { Engine } from '../../src/engine/types.ts';
 import type { Config } from '../../src/model/config.ts';
 import { isAbort } from '../../src/model/errors.ts';
-import { createCluster } from '../../src/node/connect.ts';
 import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 import { aConfig, anApplication } from '../builders.ts';
 import {
   closePlayground,
   connectTo,
   type LabNode,
+  labEngine,
   newPlayground,
   openPlayground,
   patientSettings,
@@ -57,15 +56,7 @@ describe.skipIf(first === undefined || second === undefined)('two containers tha
       settings: { ...patientSettings, ...playground, timeouts: { ...patientSettings.timeouts, switchMs } },
     });
   };
-  const newEngine = (): Engine =>
-    createEngine({
-      load: async () => ({ ok: true, config }),
-      openCluster: (wanted) => createCluster(wanted, { env: process.env }),
-      now: Date.now,
-      random: Math.random,
-      sleep: (ms, stop) => sleep(ms, undefined, { signal: stop }),
-      owner: 'contract',
-    });
+  const newEngine = (): Engine => labEngine(() => config);
   const on = (node: LabNode): NodeConnection => connections[nodes.indexOf(node)] ?? expect.fail('no connection');
   const inside = async (node: LabNode, app: string, command: string): Promise<string> =>
     (await on(node).script('docker exec "drover-$1" sh -c "$2"', [app, command])).stdout;

@@ -2,6 +2,7 @@ import { createEngine } from '../../src/engine/engine.ts';
 import type { Cluster } from '../../src/engine/node-client.ts';
 import type { Engine, EngineDeps } from '../../src/engine/types.ts';
 import type { Application, Config, LoadResult } from '../../src/model/config.ts';
+import { isAbort } from '../../src/model/errors.ts';
 import type { EngineEvent, MoveReceipt } from '../../src/model/events.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../src/simulation/memory/cluster.ts';
 import type { MemorySeed } from '../../src/simulation/memory/types.ts';
@@ -115,4 +116,18 @@ export function runningOn(cluster: MemoryCluster, nodes: readonly string[] = ['n
   return nodes.filter((node) =>
     cluster.facts(node).containers.some((one) => one.application === 'pg' && one.state === 'running'),
   );
+}
+
+/** A run that is killed after this number of changes of the nodes; a run with fewer changes ends as always. */
+export async function convergeKilledAt(scene: Scene, last: number): Promise<void> {
+  const killed = new AbortController();
+  let writes = 0;
+  scene.cluster.intercept(({ write, phase }) => {
+    if (write && phase === 'after') writes += 1;
+    if (writes >= last) killed.abort(new Error('killed'));
+  });
+  await scene.engine.converge(killed.signal).catch((error: unknown) => {
+    if (!isAbort(error)) throw error;
+  });
+  scene.cluster.intercept(undefined);
 }

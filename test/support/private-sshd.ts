@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { NodeSettings } from '../../src/model/config.ts';
 
-/** Debian's package unpacked, where the machine has no sshd of its own: see bring-sshd.ts. */
+/** Debian's package unpacked, where the machine has no sshd of its own: see bring-packages.ts. */
 const unpacked = process.env.DROVER_TEST_SSHD;
 
 /** Why a private sshd cannot run here; undefined where it can. */

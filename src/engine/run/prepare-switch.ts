@@ -9,9 +9,9 @@ import { runsWith, stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { findVolume, type StepContext } from './step-context.ts';
 
 /**
- * Prepares a switch before the application stops and its clients wait: runs the hooks before the stop, arms the dead-man on the old node, which starts
- * the application if drover does not come back, and reads from the new node what the start needs. `isDone`: the step has
- * begun already.
+ * Prepares a switch before the application stops and its clients wait: runs the hooks before the stop, arms the dead-man
+ * on the old node, which starts the application if drover does not come back, and reads from the new node what the start
+ * needs. `isDone`: the step has begun already.
  */
 export async function prepareSwitch(
   plan: Plan,

@@ -14,7 +14,7 @@ const everySeconds = '0.02';
 interface Watched {
   readonly id: string;
   hasEnded: boolean;
-  /** Whether the process has ended; false where that cannot be told. */
+  /** True when the process has ended; false if the watch ended first. */
   readonly ended: Promise<boolean>;
   leave(): void;
 }

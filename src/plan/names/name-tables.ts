@@ -1,12 +1,13 @@
 import { isPublishedAt } from '../../model/addresses.ts';
 import { type ContainerSpec, isActive } from '../../model/cluster.ts';
+import { addTo } from '../../model/collect.ts';
 import type { Application, AppName, NodeName } from '../../model/config.ts';
 import { isInRange, parseNameRange } from '../../model/name-range.ts';
 import type { NameEntry, NamesOnNetwork, NameTable, Resolver } from '../../model/name-table.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import { keptApps } from '../conflicts.ts';
 import type { GroupDecision } from '../group-decision.ts';
-import { addTo, compareText, sorted } from '../lists.ts';
+import { compareText, sorted } from '../lists.ts';
 import { containersOf, knownFacts, managedContainers, meshAddress, type PlanInput, perInput } from '../plan-input.ts';
 import { addressOf, nameRange } from './assigned.ts';
 import { isOnHost, networksOf, resolverFor } from './desired.ts';

@@ -1,8 +1,9 @@
 import type { BootPeer, BootRules, NodeFacts, Volume } from '../../model/cluster.ts';
+import { addTo } from '../../model/collect.ts';
 import type { VolumeId } from '../../model/config.ts';
 import { hasRoom, holdersIn, unproven } from '../../model/copy-record.ts';
 import type { Action, CopiesOf } from '../../model/plan.ts';
-import { addTo, sameItems, sorted } from '../lists.ts';
+import { sameItems, sorted } from '../lists.ts';
 import { areAllSeen } from '../missing-nodes.ts';
 import { isMeshAddress, knownFacts, type PlanInput, perInput } from '../plan-input.ts';
 

@@ -1,8 +1,9 @@
+import { addTo } from '../../model/collect.ts';
 import type { AppName, Dependency, VolumeId } from '../../model/config.ts';
 import type { StepId } from '../../model/plan.ts';
 import { dependenciesOf, isReplaced } from '../dependencies.ts';
 import type { GroupDecision } from '../group-decision.ts';
-import { addTo, sorted } from '../lists.ts';
+import { sorted } from '../lists.ts';
 import { type PlanInput, usersOfWantedPort } from '../plan-input.ts';
 import { type StepBuilder, stepId } from './step-builder.ts';
 

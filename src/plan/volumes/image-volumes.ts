@@ -1,9 +1,10 @@
 import type { Container } from '../../model/cluster.ts';
+import { addTo } from '../../model/collect.ts';
 import type { Application, NodeName } from '../../model/config.ts';
 import { nodeMountpoints } from '../../model/container/mounts.ts';
 import { printImage } from '../../model/names.ts';
 import type { Blocker } from '../../model/plan.ts';
-import { addTo, sorted } from '../lists.ts';
+import { sorted } from '../lists.ts';
 import type { PlacedApp } from '../placed-app.ts';
 import { type PlanInput, perInput, type SeenContainer } from '../plan-input.ts';
 import { quote } from '../wording.ts';

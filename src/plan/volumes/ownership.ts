@@ -1,7 +1,8 @@
 import type { Volume } from '../../model/cluster.ts';
+import { addTo } from '../../model/collect.ts';
 import type { NodeName, VolumeId } from '../../model/config.ts';
 import { firstOnVolume } from '../../model/shared-volumes.ts';
-import { addTo, compareText } from '../lists.ts';
+import { compareText } from '../lists.ts';
 import { whyNotAbsent } from '../missing-nodes.ts';
 import { bringNodeBack } from '../node-reasons.ts';
 import { nodeWithId, type PlanInput, perInput } from '../plan-input.ts';

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { isAbort } from '../../../src/model/errors.ts';
 import type { MemoryDataset } from '../../../src/simulation/memory/types.ts';
-import { createScene, MiB, pgOn, runningOn, type Scene, signal, volumeId } from '../../fakes/scene.ts';
+import {
+  convergeKilledAt,
+  createScene,
+  MiB,
+  pgOn,
+  runningOn,
+  type Scene,
+  signal,
+  volumeId,
+} from '../../fakes/scene.ts';
 
 const nodes = ['n1', 'n2', 'n3'] as const;
 const seed = { nodes: { n1: { boot: {} }, n2: { boot: {} }, n3: { boot: {} } } };
@@ -67,16 +75,7 @@ describe('which nodes may have copies', () => {
       const scene = await movedThrough('n2', 'n1');
       scene.cluster.write('n1', volumeId, 20 * MiB);
       scene.setConfig(pgOn('n3'));
-      const killed = new AbortController();
-      let writes = 0;
-      scene.cluster.intercept(({ write, phase }) => {
-        if (write && phase === 'after') writes += 1;
-        if (writes >= last) killed.abort(new Error('killed'));
-      });
-      await scene.engine.converge(killed.signal).catch((error: unknown) => {
-        if (!isAbort(error)) throw error;
-      });
-      scene.cluster.intercept(undefined);
+      await convergeKilledAt(scene, last);
       for (const node of nodes) {
         boots(scene, node);
         scene.cluster.bootGate(node);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Application, AppName } from '../../../src/model/config.ts';
-import { AppError, isAbort } from '../../../src/model/errors.ts';
+import { AppError } from '../../../src/model/errors.ts';
 import { aConfig, aMount, anApplication, tcp } from '../../builders.ts';
-import { createScene, MiB, type Scene, signal, threeNodes } from '../../fakes/scene.ts';
+import { convergeKilledAt, createScene, MiB, type Scene, signal, threeNodes } from '../../fakes/scene.ts';
 
 const web = anApplication('web', { ports: [tcp(80)], volumes: [aMount('site', undefined, '/srv')] });
 const cron = anApplication('cron', {
@@ -110,16 +110,7 @@ describe('two applications that share a volume', () => {
     async (last) => {
       const scene = await sharedScene();
       scene.setConfig(placed('n2'));
-      const killed = new AbortController();
-      let writes = 0;
-      scene.cluster.intercept(({ write, phase }) => {
-        if (write && phase === 'after') writes += 1;
-        if (writes >= last) killed.abort(new Error('killed'));
-      });
-      await scene.engine.converge(killed.signal).catch((error: unknown) => {
-        if (!isAbort(error)) throw error;
-      });
-      scene.cluster.intercept(undefined);
+      await convergeKilledAt(scene, last);
       await scene.restart();
       for (const node of ['n1', 'n2']) {
         scene.cluster.stealLock(node);

@@ -10,7 +10,7 @@ import { receiveOnlyOneSnapshot } from '../../../src/node/zfs/transfer-stream.ts
 
 /**
  * The decisions of `standby receive`: its own text from provision.sh, with other directories and with programs that answer
- * from files. test/contract/real-node.test.ts has the real ones.
+ * from files.
  */
 const provision = readFileSync(new URL('../../../host/provision.sh', import.meta.url), 'utf8');
 const standby = /^standby=\$\(cat <<'END'\n([\s\S]*?)\nEND\n/m.exec(provision)?.[1] ?? '';
